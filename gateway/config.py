@@ -1,0 +1,207 @@
+"""The configuration's tables, as pydantic reads them: strict at the door, plain inside (`../docs/configuration`)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, time
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from drivers.quantities import Stream
+from gateway.values import ContactKind, Severity
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
+When = Literal["session", "listening", "quiet", "night", "custody", "always"]
+Verb = Literal[
+    "ack",
+    "shelve",
+    "unshelve",
+    "reset",
+    "drill",
+    "open-window",
+    "retire",
+    "log",
+    "suppress",
+    "release",
+    "remove",
+    "return",
+]
+
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds(text: object) -> float:
+    """`"20ms"`, `"5s"`, `"10m"`, `"2h"`, `"1d"` in seconds; anything else is a ValueError that says so."""
+    match = _DURATION.match(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError('a duration is a number and a unit in quotes: "20ms", "5s", "10m", "2h", "1d"')
+    return float(match[1]) * _UNIT_S[match[2]]
+
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Venue(Table):
+    id: Slug
+    name: str = Field(min_length=1)
+    timezone: str = "Asia/Shanghai"
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    sound_area: Literal["0", "1", "2", "3", "4a", "4b"] = "1"
+    sound_area_exam_days: Literal["0", "1", "2", "3", "4a", "4b"] | None = None
+
+
+class Window(Table):
+    start: datetime
+    end: datetime
+
+
+class Session(Window):
+    name: str = Field(min_length=1)
+    listening: tuple[Window, ...] = ()
+
+
+class Quiet(Table):
+    from_: time = Field(alias="from")
+    to: time
+
+
+class Custody(Window):
+    duties: tuple[str, ...] = ()
+
+
+class Person(Table):
+    id: Slug
+    name: str = Field(min_length=1)
+    may: tuple[Verb, ...] = ()
+    pin: str | None = Field(default=None, pattern=r"^scrypt:")
+    key: str | None = Field(default=None, pattern=r"^ed25519:")
+
+
+class Station(Table):
+    id: Slug
+    key: str = Field(pattern=r"^ed25519:")
+    streams: tuple[Stream, ...]
+
+
+class Step(Table):
+    after: Duration
+    to: Literal["resend", "second-broker", "modem", "siren"]
+
+
+class Escalation(Table):
+    steps: tuple[Step, ...] = ()
+
+
+class Bus(Table):
+    """A serial port, or a URL that pyserial understands (`socket://host:port`, `rfc2217://host:port`)."""
+
+    port: str = Field(min_length=1)
+    baud: int = Field(default=9600, ge=1200, le=921600)
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+    gap: Duration = 0.020
+
+
+class Device(BaseModel):
+    """One instrument. Keys beyond these are options of its driver and are checked by it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    driver: str
+    bus: str | None = None
+    port: str | None = None  # a device with a port, hidraw node, I2C bus or file of its own
+    address: int | None = Field(default=None, ge=0, le=255)
+    every: Duration | None = None
+    place: str = ""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class Contact(Table):
+    kind: ContactKind
+    pin: int = Field(ge=0, le=27)
+    safe: Literal["low", "high"] | None = None
+    pin_other: int | None = Field(default=None, ge=0, le=27)
+    lamp_pin: int | None = Field(default=None, ge=0, le=27)
+    buzzer_pin: int | None = Field(default=None, ge=0, le=27)
+    place: str = ""
+    glitch: Duration = 0.020
+    settle: Duration = 0.050
+    silent: bool = False  # no local sound
+
+
+class Rule(Table):
+    """When a point is wrong. Exactly one of `above`, `below`, `stale_after` or `flat_for` is given."""
+
+    point: str
+    above: float | None = None
+    below: float | None = None
+    stale_after: Duration | None = None
+    flat_for: Duration | None = None
+    clear_below: float | None = None
+    clear_above: float | None = None
+    raise_after: Duration = 0.0
+    clear_after: Duration = 0.0
+    min_valid: float = Field(default=0.75, ge=0, le=1)  # share of valid samples that a statistic needs
+    during: tuple[When, ...] = ("always",)
+    severity: Severity = "medium"
+    repeat_after: Duration | None = None  # re-alarm time: acknowledged and still true
+    text_zh: str | None = None
+    text_en: str | None = None
+
+
+class Tls(Table):
+    ca: str | None = None  # default: the system's authorities
+    cert: str | None = None
+    key: str | None = None
+
+
+class Mqtt(Table):
+    host: str = Field(min_length=1)
+    port: int = Field(default=8883, ge=1, le=65535)
+    version: Literal["5", "3.1.1"] = "5"
+    tls: Tls | None = None
+    user: str | None = None
+    password_file: str | None = None
+    keepalive: Duration = 20.0
+    readings: bool = True  # the second broker carries events and states only, unless asked
+    backlog_rate: int = Field(default=500, ge=0)  # readings a second while draining a backlog; 0: no limit
+    reset_custody: bool = False  # leak and seal may be reset over this broker
+
+
+class MqttMain(Mqtt):
+    second: Mqtt | None = None
+
+
+class InfluxDb(Table):
+    url: str
+    org: str
+    bucket: str
+    token_file: str
+    streams: tuple[Stream, ...] = ("environment",)
+
+
+class Config(Table):
+    rule_sets: tuple[str, ...] = ()
+    venue: Venue
+    session: tuple[Session, ...] = ()
+    quiet: tuple[Quiet, ...] = ()
+    custody: Custody | None = None
+    person: tuple[Person, ...] = ()
+    station: tuple[Station, ...] = ()
+    escalation: Escalation = Escalation()
+    bus: dict[Slug, Bus] = Field(default_factory=dict)
+    device: dict[Slug, Device] = Field(default_factory=dict)
+    contact: dict[Slug, Contact] = Field(default_factory=dict)
+    rule: dict[Slug, Rule] = Field(default_factory=dict)
+    mqtt: MqttMain | None = None
+    influxdb: InfluxDb | None = None

@@ -1,0 +1,1 @@
+"""The record on the card: events, blocks of readings, latches."""

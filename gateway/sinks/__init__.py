@@ -1,0 +1,1 @@
+"""Everything that events and readings go to over a network."""

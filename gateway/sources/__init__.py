@@ -1,0 +1,1 @@
+"""Everything that bytes or levels come from: serial buses, contacts, files."""

@@ -1,0 +1,1 @@
+"""The small far side: receives, sounds, signs receipts, acknowledges."""

@@ -1,0 +1,211 @@
+"""The values that travel between the gateway's threads. All frozen; a thread owns what it makes until it sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from drivers.base import Quality
+from drivers.quantities import Stream
+from gateway.moment import Moment
+
+STREAMS: tuple[Stream, ...] = ("custody", "screening", "environment", "gateway")
+Severity = Literal["critical", "high", "medium", "low"]
+ContactKind = Literal["seal", "leak", "tamper", "power", "fire", "flood", "other"]
+CUSTODY_KINDS: frozenset[str] = frozenset({"seal", "leak", "tamper"})
+
+
+class ContactState(StrEnum):
+    SAFE = "safe"
+    ACTIVE = "active"
+    CUT = "cut"
+    SHORT = "short"
+    UNKNOWN = "unknown"
+
+
+# ---- what sources tell the engine -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the gateway knows of one point at one moment. `value` is None when there is none; never a stand-in."""
+
+    point: str  # "device/name", as rules and topics write it
+    value: float | None
+    quality: Quality
+    at: Moment
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """One answer of one device: all its points at one moment."""
+
+    device: str
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A device did not answer usably. `cause` is the error's class name (Timeout, BadChecksum ...)."""
+
+    device: str
+    cause: str
+    detail: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class BusState:
+    """A port was opened (`error` is None) or failed. `devices` share its fate."""
+
+    bus: str
+    devices: tuple[str, ...]
+    error: str | None
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A raw level of one line of a contact, unfiltered: from an edge, from the level poll, or read at start."""
+
+    contact: str
+    line: int  # 0: pin, 1: pin_other
+    level: bool  # True is electrically high
+    at: Moment
+    source: Literal["edge", "poll", "start"] = "edge"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFault:
+    """A pin cannot be used (`error`), or can be used again (None)."""
+
+    contact: str
+    error: str | None
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Once a second, through the same inbox as the data; carries the watchdog's ping."""
+
+    at: Moment
+
+
+# ---- what people and far sides ask ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A wish to act, already authenticated (`by` is a person of the configuration), not yet judged."""
+
+    verb: str
+    by: str
+    at: Moment
+    alarm: str | None = None
+    activation: str | None = None
+    revision: int | None = None
+    note: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    id: str | None = None  # of the request over MQTT; its response names it
+    peer: str | None = None  # "uid 1000" over the local socket
+    reply: Callable[[dict[str, Any]], None] | None = None  # thread-safe: puts and returns
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A wish to know, from the local socket; answered by `reply`, changes nothing."""
+
+    verb: str
+    at: Moment
+    arguments: Mapping[str, Any]
+    reply: Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message as it came from a broker: every byte hostile. The engine's thread verifies it."""
+
+    topic: str  # below the root: "receipt/county-command", "command/ack"
+    payload: bytes
+    retained: bool
+    sink: str  # "mqtt" or "second"
+    at: Moment
+
+
+# ---- what writers and sinks tell the engine ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Events up to `number` are on the card."""
+
+    number: int
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class StorageState:
+    """A writer's card trouble (`error`) or its end (None). `waiting`: what is in memory only; `lost`: given up."""
+
+    store: Literal["events", "readings", "latches"]
+    error: str | None
+    waiting: int
+    lost: int
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class SinkState:
+    """A sink's link: connected, or why not, in words that a person can act on."""
+
+    sink: str
+    state: Literal["connected", "connecting", "refused", "unreachable", "bad-certificate", "bad-clock", "stopped"]
+    detail: str
+    at: Moment
+    branches: tuple[str, ...] = ()  # 3.1.1: streams that were proven by reading one's own message back
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The broker of `sink` took event `number` (PUBACK). Acceptance, not delivery."""
+
+    sink: str
+    number: int
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRetained:
+    """One of our own retained states as the broker holds it, read back after connecting or when somebody changed it."""
+
+    sink: str
+    topic: str  # below the root
+    payload: bytes
+    at: Moment
+
+
+# ---- what the engine hands out ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One transition, numbered, chained and signed: `body` is the message, byte for byte the same everywhere.
+
+    `number` counts all events of this gateway in the order they happened and is the journal's key and every cursor's
+    unit; (`run`, `stream`, `seq`) is what the outside sees.
+    """
+
+    number: int
+    stream: Stream
+    run: str
+    seq: int
+    id: str
+    hash: str
+    body: bytes
+    alarm: str
+    urgent: bool  # leak, seal, tamper and their faults: published when stored or after 20 ms, whichever is first
+    needs_receipt: bool  # leaves the queue only on a signed receipt
+    at: Moment
