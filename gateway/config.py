@@ -1,4 +1,4 @@
-"""The configuration's tables, as pydantic reads them: strict at the door, plain inside (`../docs/configuration`)."""
+"""The configuration's tables, as pydantic reads them: strict at the door, plain inside."""
 
 from __future__ import annotations
 

@@ -46,7 +46,10 @@ class Moment:
 
 
 class Clock(Protocol):
+    """`pause` gives the real seconds to wait for `seconds` of this clock: a simulated one may run faster."""
+
     def now(self) -> Moment: ...
+    def pause(self, seconds: float) -> float: ...
 
 
 class SystemClock:
@@ -67,6 +70,9 @@ class SystemClock:
             self._asked_ns = mono_ns
             self._state = self._kernel_state()
         return Moment(wall_ns, mono_ns, self._state)
+
+    def pause(self, seconds: float) -> float:
+        return seconds
 
     def _kernel_state(self) -> ClockState:
         """adjtimex(2) without a mode bit reads the kernel's clock state: 5 (TIME_ERROR) means unsynchronised."""

@@ -1,0 +1,48 @@
+"""People's messages in Chinese and English, from one gettext catalogue (`gateway/locale`).
+
+The code holds the English text with `{name}` fields; `make messages` collects it and compiles the Chinese.
+"""
+
+from __future__ import annotations
+
+import gettext
+import locale
+import os
+from functools import lru_cache
+from pathlib import Path
+
+LANGUAGES = ("zh", "en")
+_LOCALE = Path(__file__).parent / "locale"
+_chosen = "en"
+
+
+def choose(language: str | None = None) -> str:
+    """Choose the language of `say`: the one given, else by LC_ALL, LC_MESSAGES, LANG; English when neither fits."""
+    global _chosen  # noqa: PLW0603  one language a process, chosen once at its start
+    wanted = language or next((os.environ[k] for k in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(k)), "")
+    _chosen = "zh" if locale.normalize(wanted).lower().startswith("zh") else "en"
+    return _chosen
+
+
+def say(message: str, /, **values: object) -> str:
+    """The message in the chosen language, with its fields filled in."""
+    return _in(_chosen, message, values)
+
+
+def both(message: str, /, **values: object) -> dict[str, str]:
+    """The message in every language, as events carry it."""
+    return {language: _in(language, message, values) for language in LANGUAGES}
+
+
+def N_(message: str, /) -> str:  # noqa: N802  gettext's usual name for "translated later"
+    return message
+
+
+def _in(language: str, message: str, values: dict[str, object]) -> str:
+    text = message if language == "en" else _translations(language).gettext(message)
+    return text.format(**values) if values else text
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _translations(language: str) -> gettext.NullTranslations:
+    return gettext.translation("gateway", _LOCALE, languages=[language], fallback=True)
