@@ -1,0 +1,79 @@
+# Everything below sets itself up: git, make, python3 (3.11 or later) and python3-venv are enough.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# What the tests use beside Python packages, by Debian package name.
+SYSTEM_PACKAGES := mosquitto mosquitto-clients socat gcc libc6-dev libmodbus-dev pkg-config
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check tests system-packages messages picture fuzz requirements clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
+
+demo: .venv/demo  ## a simulated venue on an exam morning, live in this terminal (Ctrl-C ends it; ARGS="--speed 30")
+	@$(BIN)/venue-gateway demo $(ARGS)
+
+test: system-packages .venv/dev  ## install what the tests need, then ruff, mypy and every test
+	$(MAKE) --no-print-directory check tests
+
+check: .venv/dev  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+tests: .venv/dev  ## every test, without installing system packages
+	$(BIN)/pytest
+
+fuzz: .venv/dev  ## coverage-guided fuzzing of every driver (needs atheris, installed on the way)
+	$(BIN)/pip install --quiet atheris
+	$(BIN)/python tests/fuzz_drivers.py
+
+messages: .venv/dev  ## collect people's messages and compile the Chinese catalogue
+	$(BIN)/pybabel -q extract -F /dev/null -k say -k both -k N_ --no-default-keywords --sort-output --omit-header \
+		--no-location -o gateway/locale/gateway.pot gateway
+	$(BIN)/pybabel -q update -D gateway -i gateway/locale/gateway.pot -d gateway/locale --no-fuzzy-matching --omit-header
+	$(BIN)/pybabel -q compile -D gateway -d gateway/locale
+
+picture: .venv/demo  ## the picture of the demo in the README
+	$(BIN)/venue-gateway demo --record docs/demo.svg
+
+requirements:  ## renew the requirement files with their hashes
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		pyproject.toml --extra demo -c requirements.txt -o requirements-demo.txt
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		pyproject.toml --group dev -c requirements-demo.txt -o requirements-dev.txt
+
+clean:  ## remove what was made
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+system-packages:
+	@missing=""; for p in $(SYSTEM_PACKAGES); do \
+		dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing:$$missing"; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get -qq update && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing >/dev/null; fi
+
+.venv/pyvenv.cfg:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: install it, or name it with make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+
+# hatchling comes with the dev file only; the demo needs no build step, so the package is linked by a path file.
+.venv/demo: .venv/pyvenv.cfg requirements-demo.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-demo.txt
+	@$(MAKE) --no-print-directory .venv/bin/venue-gateway
+	@touch $@
+
+.venv/dev: .venv/pyvenv.cfg requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(MAKE) --no-print-directory .venv/bin/venue-gateway
+	@touch $@
+
+.venv/bin/venue-gateway: .venv/pyvenv.cfg
+	@$(BIN)/python -c 'import pathlib, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "venue-gateway.pth").write_text(str(pathlib.Path.cwd()))'
+	@printf '#!%s\nimport sys\nfrom gateway.cli import main\nsys.exit(main())\n' "$(CURDIR)/$(BIN)/python" > $@
+	@chmod +x $@
