@@ -1,0 +1,134 @@
+"""`venue-gateway`: the command line. Each command's code is imported when it is called, so that `run` starts fast."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway import __version__
+from gateway.catalogue import choose, say
+from gateway.errors import ConfigError, Refused, Unavailable
+from gateway.state import default_state
+
+DONE, FAILED, USAGE, CONFIG_UNUSABLE = 0, 1, 2, 78
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit codes are those of the contract: 0 done, 1 failed, 2 wrong usage, 78 configuration."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    choose(_language(words))
+    parser = build_parser()
+    args = parser.parse_args(words)
+    module, _, function = args.handler.partition(":")
+    try:
+        return int(getattr(importlib.import_module(module), function)(args))
+    except (Refused, Unavailable) as error:
+        print(f"venue-gateway: {error}", file=sys.stderr)
+        return FAILED
+    except ConfigError as error:
+        print(f"venue-gateway: {error}", file=sys.stderr)
+        return CONFIG_UNUSABLE
+    except BrokenPipeError:  # `journal tail | head`: the reader has what it wanted
+        sys.stderr.close()
+        return DONE
+    except KeyboardInterrupt:
+        return FAILED
+
+
+def _language(words: Sequence[str]) -> str | None:
+    """`--lang` decides the help texts too, so it is looked for before they are made."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word.startswith("--lang="):
+            return word.partition("=")[2]
+        if word == "--lang":
+            return following
+    return None
+
+
+def build_parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--lang", choices=("zh", "en"), help=say("language of messages (default: by LANG)"))
+    stateful = argparse.ArgumentParser(add_help=False, parents=[common])
+    stateful.add_argument(
+        "--state", type=Path, default=default_state(), help=say("state directory (default: {path})", path="%(default)s")
+    )
+    tables = argparse.ArgumentParser(add_help=False)
+    tables.add_argument("--json", action="store_true", help=say("print JSON"))
+
+    parser = argparse.ArgumentParser(
+        "venue-gateway", description=say("Watches an exam venue and sends what happens there."), parents=[common]
+    )
+    parser.add_argument("--version", action="version", version=f"venue-gateway {__version__}")
+    verbs = parser.add_subparsers(metavar=say("COMMAND"), required=True)
+
+    def command(
+        name: str, handler: str, text: str, *parents: argparse.ArgumentParser, lang: bool = True
+    ) -> argparse.ArgumentParser:
+        bases = list(parents) + ([common] if lang and stateful not in parents else [])
+        verb: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text, parents=bases)
+        verb.set_defaults(handler=handler)
+        return verb
+
+    run = command("run", "gateway.app:run_main", say("the gateway, in the foreground"), stateful)
+    run.add_argument("config", type=Path)
+    run.add_argument(
+        "--simulate",
+        choices=("pins", "ports", "all"),
+        nargs="?",
+        const="all",
+        help=say("with simulated pins, ports or both; publishes below exam-sim"),
+    )
+    sim = command("sim", "gateway.local:sim_main", say("drive a simulated pin or port"), stateful)
+    sim.add_argument("name")
+    sim.add_argument("action", nargs="+", help=say("press, open, close, a level, fault KIND, ok"))
+
+    demo = command("demo", "gateway.simulate.demo:demo_main", say("a whole simulated venue, live"))
+    demo.add_argument("--speed", type=float, help=say("times faster than real time"))
+    demo.add_argument("--scenario", default="exam-morning")
+    demo.add_argument("--record", type=Path, metavar="FILE.svg", help=say("write a picture of the terminal at the end"))
+    demo.add_argument("--plain", action="store_true", help=say("lines instead of a live view"))
+
+    simulate = command("simulate", "gateway.simulate.main:simulate_main", say("play every device of a configuration"))
+    simulate.add_argument("config", type=Path)
+    simulate.add_argument("--scenario", type=Path)
+
+    check = command("check", "gateway.settings_cli:check_main", say("validate a configuration"), tables)
+    check.add_argument("config", type=Path)
+
+    for name, text, acting in (
+        ("status", say("how the gateway is"), False),
+        ("alarms", say("what stands"), False),
+        ("why", say("why an alarm is as it is"), False),
+    ):
+        verb = command(name, f"gateway.local:{name}_main", text, stateful, tables)
+        if name == "why":
+            verb.add_argument("alarm")
+        del acting
+
+    for name, text in (
+        ("ack", say("acknowledge an alarm: seen, by whom")),
+        ("reset", say("reset a latched alarm")),
+        ("shelve", say("put an alarm aside for a time")),
+        ("unshelve", say("take it back before its time")),
+        ("suppress", say("suppress an alarm by design")),
+        ("release", say("end its suppression")),
+        ("remove", say("take an alarm out of service")),
+        ("return", say("bring it back into service")),
+    ):
+        verb = command(name, "gateway.local:act_main", text, stateful, tables)
+        verb.set_defaults(verb=name)
+        verb.add_argument("alarm")
+        verb.add_argument("--by", required=True, metavar="PERSON", help=say("who acts: a person of the configuration"))
+        verb.add_argument("--note", help=say("a note or reason"))
+        verb.add_argument("--revision", type=int, help=say("the revision you saw (default: the present one)"))
+        verb.add_argument("--pin-file", type=Path, help=say("file with the PIN (default: asked for)"))
+        if name == "shelve":
+            verb.add_argument("--for", dest="lasting", required=True, metavar="30m", help=say("for how long"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

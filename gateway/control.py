@@ -1,0 +1,175 @@
+"""The local sockets: reading verbs on `view.sock`, acting verbs on `operate.sock`; one JSON line each way.
+
+A request is `{"verb": ..., "lang": ..., ...}`; acting ones carry `by` and `pin`. The answer is
+`{"ok": true, ...}` or `{"ok": false, "error": sentence}`. PINs are checked here, off the engine's thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import json
+import os
+import queue
+import socket
+import socketserver
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway.catalogue import say
+from gateway.config import Person
+from gateway.errors import Refused, Unavailable
+from gateway.moment import Clock
+from gateway.people import pin_matches
+from gateway.values import Command, Question
+
+MAX_REQUEST_BYTES = 64 * 1024
+ANSWER_TIMEOUT_S = 10.0
+TRIES = 5  # wrong PINs of one person before a rest
+REST_S = 60.0
+VIEW_SOCKET, OPERATE_SOCKET = "view.sock", "operate.sock"
+_GROUPS = {VIEW_SOCKET: "venue-view", OPERATE_SOCKET: "venue-operator"}
+_COMMAND_FIELDS = ("alarm", "activation", "revision", "note")
+
+
+class Doorman:
+    """Knows who may act: checks PINs and makes guessing slow. Used by the connections' threads, one call at a time."""
+
+    def __init__(self, persons: Mapping[str, Person], clock: Clock) -> None:
+        self._persons = persons
+        self._clock = clock
+        self._wrong: dict[str, tuple[int, int]] = {}  # person: (tries, mono_ns of the last)
+
+    def admit(self, verb: str, by: str, pin: str) -> None:
+        person = self._persons.get(by)
+        if person is None or person.pin is None:
+            raise Refused(say("no person {by} with a PIN is in the configuration", by=by))
+        tries, last_ns = self._wrong.get(by, (0, 0))
+        if tries >= TRIES and (self._clock.now().mono_ns - last_ns) / 1e9 < REST_S:
+            raise Refused(say("too many wrong PINs for {by}: wait a minute", by=by))
+        if not pin_matches(person.pin, pin):
+            self._wrong[by] = (1 if tries >= TRIES else tries + 1, self._clock.now().mono_ns)
+            raise Refused(say("the PIN of {by} is wrong", by=by))
+        self._wrong.pop(by, None)
+        if verb not in person.may:
+            raise Refused(say("{by} may not {verb}; the configuration's may = [...] says who may", by=by, verb=verb))
+
+
+class Control:
+    """Serves both sockets until stopped. `tell` is the engine's inbox; `simulate` the simulation's own door."""
+
+    def __init__(
+        self,
+        state: Path,
+        doorman: Doorman,
+        tell: Callable[[object], None],
+        clock: Clock,
+        simulate: Callable[[str, list[str]], str] | None = None,
+    ) -> None:
+        self._state, self._doorman, self._tell, self._clock, self._simulate = state, doorman, tell, clock, simulate
+        self._one_at_a_time = threading.Semaphore(1)  # scrypt costs memory: one PIN check at a time
+
+    def run(self, stop: threading.Event) -> None:
+        with self._server(VIEW_SOCKET) as view, self._server(OPERATE_SOCKET) as operate:
+            threads = [
+                threading.Thread(target=s.serve_forever, args=(0.2,), daemon=True, name=f"control-{n}")
+                for n, s in (("view", view), ("operate", operate))
+            ]
+            for thread in threads:
+                thread.start()
+            stop.wait()
+            for server in (view, operate):
+                server.shutdown()
+        for name in _GROUPS:
+            (self._state / name).unlink(missing_ok=True)
+
+    def _server(self, name: str) -> socketserver.ThreadingUnixStreamServer:
+        path = self._state / name
+        path.unlink(missing_ok=True)
+        control = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            timeout = ANSWER_TIMEOUT_S
+
+            def handle(self) -> None:
+                control.serve(self.connection, acting=name == OPERATE_SOCKET)
+
+        socketserver.ThreadingUnixStreamServer.daemon_threads = True
+        server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
+        path.chmod(0o660)
+        # No such group here, or not ours to give: then only the gateway's own user may connect.
+        with contextlib.suppress(KeyError, PermissionError):
+            os.chown(path, -1, grp.getgrnam(_GROUPS[name]).gr_gid)
+        return server
+
+    def serve(self, connection: socket.socket, *, acting: bool) -> None:
+        """Answer one request on a connection."""
+        with connection.makefile("rb") as stream:
+            line = stream.readline(MAX_REQUEST_BYTES)
+        try:
+            answer = self._answer(line, _peer(connection), acting=acting)
+        except (Refused, Unavailable) as error:
+            answer = {"ok": False, "error": str(error)}
+        connection.sendall(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+
+    def _answer(self, line: bytes, peer: str, *, acting: bool) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            verb = request["verb"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise Refused(say("the request is not a JSON object with a verb")) from error
+        if acting and verb == "sim":
+            if self._simulate is None:
+                raise Refused(say("this gateway is not simulated: its pins and ports are real and cannot be driven"))
+            return {"ok": True, "text": self._simulate(str(request.get("name")), list(request.get("action") or []))}
+        answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        if acting:
+            self._tell(self._command(request, peer, answers.put))
+        else:
+            self._tell(Question(verb, self._clock.now(), request, answers.put))
+        try:
+            return answers.get(timeout=ANSWER_TIMEOUT_S)
+        except queue.Empty as error:
+            raise Unavailable(say("the gateway does not answer; look at its log")) from error
+
+    def _command(self, request: dict[str, Any], peer: str, reply: Callable[[dict[str, Any]], None]) -> Command:
+        verb, by = str(request["verb"]), str(request.get("by") or "")
+        with self._one_at_a_time:
+            self._doorman.admit(verb, by, str(request.get("pin") or ""))
+        known = {key: request.get(key) for key in _COMMAND_FIELDS}
+        rest = {k: v for k, v in request.items() if k not in {*_COMMAND_FIELDS, "verb", "by", "pin", "lang"}}
+        return Command(verb, by, self._clock.now(), **known, arguments=rest, peer=peer, reply=reply)
+
+
+def _peer(connection: socket.socket) -> str:
+    """SO_PEERCRED: who is at the other end, as the kernel saw it."""
+    _pid, uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return f"uid {uid}"
+
+
+def ask(state: Path, request: dict[str, Any], *, acting: bool = False) -> dict[str, Any]:
+    """One request to the running gateway, from the command line. `Unavailable` when none runs here."""
+    path = state / (OPERATE_SOCKET if acting else VIEW_SOCKET)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_TIMEOUT_S + 5)
+        try:
+            connection.connect(str(path))
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            with connection.makefile("rb") as stream:
+                answer: dict[str, Any] = json.loads(stream.readline())
+        except PermissionError as error:
+            raise Refused(
+                say(
+                    "not allowed: {path} is for group {group}; ask to be added to it",
+                    path=path,
+                    group=_GROUPS[path.name],
+                )
+            ) from error
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                say("no gateway answers at {path}: is it running, and with this --state?", path=path)
+            ) from error
+    return answer
