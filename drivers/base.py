@@ -50,9 +50,24 @@ class Read:
 
     frame: Framing
     send: bytes = b""
-    pause_s: float = 0.0  # between sending and reading, where the device needs it (I2C conversions)
+    # Between sending and reading, where the device needs it. On I2C: 0 = one transaction with a repeated start,
+    # more = write, stop, wait, read (a conversion).
+    pause_s: float = 0.0
     timeout_s: float = 1.0  # from the last byte sent, or from the wish to read, to the whole reply
     size: int = 0  # bytes to ask for where the transport must be told (I2C, HID); 0 on streams
+    answered: bool = True  # False: a setting that is not (always) answered: send it, pause, go on; its reply is b""
+    wake: bytes = b""  # sent before `send` and answered by nothing; then `wake_s` is waited
+    wake_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """What is sent to give a device its bus address and speed. Each is proven by reading with the new setting."""
+
+    address: Callable[[int], tuple[Read, ...]] | None = None  # from the present address; ValueError when out of range
+    baud: Callable[[int], tuple[Read, ...]] | None = None
+    bauds: tuple[int, ...] = ()  # the speeds that `baud` can set
+    power_cycle: bool = False  # the new setting holds only after switching off and on
 
 
 Transport = Literal["serial", "i2c", "hid", "file", "tcp"]
@@ -82,6 +97,7 @@ class Driver:
     at: Callable[[int | None, Mapping[str, object]], Driver] | None = None
     # The inverse of `decode`, for the simulator and for round-trip tests: values by point name to one reply per read.
     encode: Callable[[Mapping[str, float]], tuple[bytes, ...]] | None = None
+    provision: Provision | None = None
     notes: tuple[str, ...] = field(default=())  # traps that an installer should know, one sentence each
 
     def __post_init__(self) -> None:

@@ -8,6 +8,13 @@ from drivers.errors import BadChecksum, BadFrame
 MAX_BUFFER = 4096  # more than twice the longest frame of any device here (1544 bytes)
 
 
+def whole(frame: Framing, reply: bytes) -> bytes:
+    """The reply, if it is exactly one good frame; BadFrame or BadChecksum if not. What every `decode` begins with."""
+    if frame(reply) != len(reply) or not reply:
+        raise BadFrame(f"not one whole frame: {reply.hex(' ')!r}")
+    return reply
+
+
 class Scanner:
     """Feeds on a stream and yields its good frames. Drops one byte on a false start, so that no frame is lost."""
 
