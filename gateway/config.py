@@ -12,7 +12,7 @@ from drivers.quantities import Stream
 from gateway.values import ContactKind, Severity
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
-When = Literal["session", "listening", "quiet", "night", "custody", "always"]
+When = Literal["session", "listening", "quiet", "night", "day", "exam-day", "custody", "always"]
 Verb = Literal[
     "ack",
     "shelve",
@@ -152,7 +152,13 @@ class Rule(Table):
     raise_after: Duration = 0.0
     clear_after: Duration = 0.0
     min_valid: float = Field(default=0.75, ge=0, le=1)  # share of valid samples that a statistic needs
+    minus: str | None = None  # spread: the limit is for `point` minus this point
+    within: Duration | None = None  # with `share` or `count`: of the samples of so long, how many are past the limit
+    share: float | None = Field(default=None, gt=0, le=1)
+    count: int | None = Field(default=None, ge=1)
     during: tuple[When, ...] = ("always",)
+    margin_before: Duration = 0.0  # each window of `during` begins so much earlier …
+    margin_after: Duration = 0.0  # … and ends so much later
     severity: Severity = "medium"
     repeat_after: Duration | None = None  # re-alarm time: acknowledged and still true
     text_zh: str | None = None
