@@ -1,0 +1,309 @@
+"""A Modbus device as data: a TOML profile, strictly read, becomes a `Driver`. `docs/adding-a-device.md` shows how.
+
+A profile holds no expressions, conditions, templates or includes. A device that needs a formula is a module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from drivers import modbus, registers
+from drivers.base import Driver, Provision, Read
+from drivers.quantities import QUANTITIES
+
+Register = Annotated[int, Field(ge=0, le=0xFFFF)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+Function = Literal[1, 2, 3, 4]
+Words = Literal["high-first", "low-first"]
+Span = tuple[float, float]
+ADDRESSES = (1, 254)  # 248-254 are reserved by the standard and used all the same (Senseair 0xFE, Renke up to 254)
+
+
+class ProfileError(ValueError):
+    """A profile, or the options given to one, cannot be used; the text says where and why."""
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Serial(Strict):
+    """The line as the device leaves the factory, and its manners."""
+
+    baud: int = Field(default=9600, ge=1200, le=921600)
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+    address: int = Field(default=1, ge=ADDRESSES[0], le=ADDRESSES[1])
+    every_s: float = Field(default=1.0, gt=0)  # shortest sensible interval between reads
+    warm_up_s: float = Field(default=0.0, ge=0)
+    timeout_s: float = Field(default=1.0, gt=0)
+    wake: str = Field(default="", pattern=r"^([0-9a-fA-F]{2} ?)*$")  # hex, sent before each request
+    wake_s: float = Field(default=0.0, ge=0)
+
+
+class Point(Strict):
+    """One value: `raw x scale + offset` in `unit`."""
+
+    quantity: str
+    unit: str  # must be the quantity's own; written out so that a wrong scale strikes the eye
+    address: Register
+    range: Span  # what the device can truly measure, in `unit`; beyond it a value is invalid
+    channel: str = Field(default="", pattern=r"^[a-z0-9_]*$")
+    function: Function | None = None
+    type: registers.Type = "u16"
+    scale: float = 1.0
+    offset: float = 0.0
+    mask: Register | None = None
+    codes: dict[int, float] | None = None
+    sentinels: dict[int, str] = Field(default_factory=dict)
+    fitted: bool = True  # False: only where the device's stanza names it in `points`
+
+    @property
+    def name(self) -> str:
+        return f"{self.quantity}_{self.channel}" if self.channel else self.quantity
+
+    @model_validator(mode="after")
+    def _sound(self) -> Point:
+        known = QUANTITIES.get(self.quantity)
+        if known is None:
+            raise ValueError(
+                f"quantity {self.quantity!r} is not in drivers/quantities.py{nearest(self.quantity, QUANTITIES)}"
+            )
+        if self.unit != known.unit:
+            raise ValueError(
+                f"{self.quantity} is in {known.unit!r}, not {self.unit!r}: give the scale that makes it so"
+            )
+        if self.scale == 0 or not self.range[0] < self.range[1]:
+            raise ValueError("scale must not be 0, and range is [low, high]")
+        if self.type == "f32" and (self.codes is not None or self.sentinels):
+            raise ValueError("codes and sentinels are of whole numbers, not of f32")
+        if self.mask is not None and (self.type != "u16" or self.mask == 0):
+            raise ValueError("a mask belongs to a u16 and has bits")
+        return self
+
+
+class Status(Strict):
+    """A register of error bits; a set bit takes the value from the points named, or from all."""
+
+    address: Register
+    function: Function | None = None
+    bits: dict[Annotated[int, Field(ge=0, le=15)], str]
+    points: tuple[str, ...] = ()
+
+
+class Setting(Strict):
+    """A register that is written to configure the device: `codes[value]`, or the value itself."""
+
+    register_: Register = Field(alias="register")
+    range: tuple[int, int] = ADDRESSES
+    codes: dict[int, int] | None = None
+
+
+class Provisioning(Strict):
+    address: Setting | None = None
+    baud: Setting | None = None
+    before: tuple[tuple[Register, Register], ...] = ()  # (register, value) written first: an unlock
+    after: tuple[tuple[Register, Register], ...] = ()  # and afterwards: a save
+    power_cycle: bool = False
+
+
+class Profile(Strict):
+    """A whole file."""
+
+    name: Name
+    title: str = Field(min_length=1)
+    source: str = Field(min_length=1)
+    function: Function = 3
+    words: Words = "high-first"
+    bridge: int = Field(default=0, ge=0, le=100)  # undefined registers that may be read over to save a request
+    required: tuple[Literal["start", "scale", "points", "codes", "function"], ...] = ()  # options the stanza must give
+    serial: Serial = Serial()
+    point: tuple[Point, ...] = Field(min_length=1)
+    status: tuple[Status, ...] = ()
+    provision: Provisioning | None = None
+    notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Profile:
+        names = [point.name for point in self.point]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two points are called {name!r}: give them channels")
+        for status in self.status:
+            unknown(status.points, names, "point")
+        for point in self.point:
+            if (point.type == "bit") != ((point.function or self.function) in {1, 2}):
+                raise ValueError(f"{point.name}: functions 1 and 2 read bits, 3 and 4 read registers")
+        return self
+
+
+class Options(Strict):
+    """What the device's table in the configuration may add to `driver`, `bus`, `address`, `every` and `place`."""
+
+    start: Register | None = None  # the lowest register of the map; all others move with it
+    function: Function | None = None
+    scale: float | dict[str, float] | None = None  # for all points, or by point
+    range: dict[str, Span] = Field(default_factory=dict)  # by point
+    codes: dict[int, float] | None = None  # of the points that have codes: raw number to meaning
+    points: tuple[str, ...] | None = None  # the points that this unit really has
+    words: Words | None = None
+    baud: int | None = Field(default=None, ge=1200, le=921600)
+    parity: Literal["N", "E", "O"] | None = None
+    stop_bits: Literal[1, 2] | None = None
+
+
+def load(path: Path) -> Driver:
+    """The driver that a profile describes. Raises ProfileError naming the file; OSError when it cannot be read."""
+    try:
+        profile = Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise ProfileError(f"{path.name}: {sentences(error)}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path.name}: {error}") from error
+    if profile.name != path.stem:
+        raise ProfileError(f"{path.name}: its name is {profile.name!r}; it must be that of the file")
+    return driver(profile)
+
+
+def driver(profile: Profile) -> Driver:
+    return _build(profile, profile.serial.address, [point for point in profile.point if point.fitted])
+
+
+def at(profile: Profile, address: int | None, options: Mapping[str, object]) -> Driver:
+    """The profile's driver at a bus address, with the options of the device's table. Raises ProfileError."""
+    address = profile.serial.address if address is None else address
+    if not ADDRESSES[0] <= address <= ADDRESSES[1]:
+        raise ProfileError(f"address {address} is not in {ADDRESSES[0]} to {ADDRESSES[1]}")
+    try:
+        wanted = Options.model_validate(dict(options))
+        for key in profile.required:
+            if getattr(wanted, key) is None:
+                raise ProfileError(f"{profile.title} needs {key!r}: it differs between units; see its manual")
+        serial = profile.serial.model_copy(
+            update=wanted.model_dump(include={"baud", "parity", "stop_bits"}, exclude_none=True)
+        )
+        update = {"serial": serial, **wanted.model_dump(include={"function", "words"}, exclude_none=True)}
+        return _build(profile.model_copy(update=update), address, _chosen(profile, wanted))
+    except ValidationError as error:
+        raise ProfileError(sentences(error, Options.model_fields)) from error
+
+
+def _chosen(profile: Profile, wanted: Options) -> list[Point]:
+    """The points of this unit, moved, scaled and coded as its options say."""
+    names = [point.name for point in profile.point]
+    scales = wanted.scale if isinstance(wanted.scale, dict) else dict.fromkeys(names, wanted.scale)
+    unknown([*(wanted.points or ()), *wanted.range, *scales], names, "point")
+    fitted = [p for p in profile.point if (p.name in wanted.points if wanted.points is not None else p.fitted)]
+    shift = 0 if wanted.start is None else wanted.start - min(point.address for point in profile.point)
+    chosen = []
+    for point in fitted:
+        update: dict[str, Any] = {"address": point.address + shift, "range": wanted.range.get(point.name, point.range)}
+        if wanted.function is not None:
+            update["function"] = wanted.function
+        if scales.get(point.name) is not None:
+            update["scale"] = scales[point.name]
+        if point.codes is not None and wanted.codes is not None:
+            update["codes"] = wanted.codes
+        # validated again: a shift may leave the register space, a function may not fit the type
+        chosen.append(Point.model_validate(point.model_dump() | update))
+    if not chosen:
+        raise ProfileError("points: at least one point must be there")
+    return chosen
+
+
+def _build(profile: Profile, address: int, points: Iterable[Point]) -> Driver:
+    serial = profile.serial
+    low_first = profile.words == "low-first"
+    fields = [_field(point, point.function or profile.function, low_first) for point in points]
+    names = tuple(item.name for item in fields)
+    statuses = [
+        registers.Status(registers.Place(s.function or profile.function, s.address), s.bits, s.points)
+        for s in profile.status
+    ]
+    table = registers.Table(address, fields, statuses, profile.bridge)
+    return Driver(
+        name=profile.name,
+        title=profile.title,
+        points=names,
+        decode=table.decode,
+        encode=table.encode,
+        reads=table.reads(serial.timeout_s, bytes.fromhex(serial.wake), serial.wake_s),
+        baud=serial.baud,
+        parity=serial.parity,
+        stop_bits=serial.stop_bits,
+        address=address,
+        every_s=serial.every_s,
+        warm_up_s=serial.warm_up_s,
+        at=lambda address, options: at(profile, address, options),
+        provision=_provision(profile.provision, address) if profile.provision else None,
+        notes=profile.notes,
+    )
+
+
+def _field(point: Point, function: Function, low_first: bool) -> registers.Field:
+    return registers.Field(
+        name=point.name,
+        quantity=point.quantity,
+        channel=point.channel,
+        place=registers.Place(function, point.address, point.type, low_first),
+        scale=point.scale,
+        offset=point.offset,
+        low=point.range[0],
+        high=point.range[1],
+        mask=point.mask,
+        codes=point.codes,
+        sentinels=point.sentinels,
+    )
+
+
+def _provision(settings: Provisioning, unit: int) -> Provision:
+    def writes(setting: Setting, value: int) -> tuple[Read, ...]:
+        if setting.codes is not None:
+            if value not in setting.codes:
+                raise ProfileError(f"{value} is not one of {', '.join(map(str, setting.codes))}")
+        elif not setting.range[0] <= value <= setting.range[1]:
+            raise ProfileError(f"{value} is not in {setting.range[0]} to {setting.range[1]}")
+        raw = value if setting.codes is None else setting.codes[value]
+        pairs = (*settings.before, (setting.register_, raw), *settings.after)
+        requests = [modbus.write_register(unit, register, number) for register, number in pairs]
+        return tuple(Read(frame=modbus.reply(request), send=request) for request in requests)
+
+    address, baud = settings.address, settings.baud
+    return Provision(
+        address=None if address is None else lambda new: writes(address, new),
+        baud=None if baud is None else lambda new: writes(baud, new),
+        bauds=tuple(baud.codes or ()) if baud is not None else (),
+        power_cycle=settings.power_cycle,
+    )
+
+
+def sentences(error: ValidationError, known: Iterable[str] = ()) -> str:
+    """The complaints of pydantic as `where: what`, one after the other; an unknown key names the nearest known one."""
+    said = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        where = ".".join(str(part) for part in item["loc"])
+        what = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            what = f"no such key{nearest(str(item['loc'][-1]), known)}"
+        said.append(f"{where}: {what}" if where else what)
+    return "; ".join(said)
+
+
+def unknown(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Raises ProfileError for the first name that is not known, with the nearest that is."""
+    known = tuple(known)
+    for name in names:
+        if name not in known:
+            raise ProfileError(f"no {what} {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """` (did you mean 'x'?)`, or nothing."""
+    found = difflib.get_close_matches(name, tuple(known), 1)
+    return f" (did you mean {found[0]!r}?)" if found else ""
