@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Literal
 
 from drivers.base import Quality
+from drivers.contact import ContactState as ContactState  # noqa: PLC0414  part of the vocabulary: offered from here too
 from drivers.quantities import Stream
 from gateway.moment import Moment
 
@@ -15,14 +15,6 @@ STREAMS: tuple[Stream, ...] = ("custody", "screening", "environment", "gateway")
 Severity = Literal["critical", "high", "medium", "low"]
 ContactKind = Literal["seal", "leak", "tamper", "power", "fire", "flood", "other"]
 CUSTODY_KINDS: frozenset[str] = frozenset({"seal", "leak", "tamper"})
-
-
-class ContactState(StrEnum):
-    SAFE = "safe"
-    ACTIVE = "active"
-    CUT = "cut"
-    SHORT = "short"
-    UNKNOWN = "unknown"
 
 
 # ---- what sources tell the engine -------------------------------------------------------------------------------
