@@ -55,9 +55,8 @@ class Read:
     pause_s: float = 0.0
     timeout_s: float = 1.0  # from the last byte sent, or from the wish to read, to the whole reply
     size: int = 0  # bytes to ask for where the transport must be told (I2C, HID); 0 on streams
-    answered: bool = True  # False: a setting that is not (always) answered: send it, pause, go on; its reply is b""
-    wake: bytes = b""  # sent before `send` and answered by nothing; then `wake_s` is waited
-    wake_s: float = 0.0
+    # False: a setting or a wake-up that is not (always) answered: send it, pause, go on; its reply is b"".
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,14 +226,14 @@ def _build(profile: Profile, address: int, points: Iterable[Point]) -> Driver:
         registers.Status(registers.Place(s.function or profile.function, s.address), s.bits, s.points)
         for s in profile.status
     ]
-    table = registers.Table(address, fields, statuses, profile.bridge)
+    table = registers.Table(address, fields, statuses, profile.bridge, bytes.fromhex(serial.wake))
     return Driver(
         name=profile.name,
         title=profile.title,
         points=names,
         decode=table.decode,
         encode=table.encode,
-        reads=table.reads(serial.timeout_s, bytes.fromhex(serial.wake), serial.wake_s),
+        reads=table.reads(serial.timeout_s, serial.wake_s),
         baud=serial.baud,
         parity=serial.parity,
         stop_bits=serial.stop_bits,

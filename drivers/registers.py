@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from drivers import modbus
-from drivers.base import Measurement, Quality, Read
+from drivers._values import invalid, spoil, within
+from drivers.base import Measurement, Read
 from drivers.errors import BadFrame
 
 Type = Literal["u16", "i16", "u32", "i32", "f32", "bit"]
@@ -94,32 +95,40 @@ def plan(places: Sequence[Place], bridge: int, most: int = modbus.MAX_REGISTERS)
 class Table:
     """The registers of one device: its reads, and `decode` and `encode` between replies and measurements."""
 
-    def __init__(self, unit: int, fields: Sequence[Field], statuses: Sequence[Status], bridge: int) -> None:
+    def __init__(
+        self, unit: int, fields: Sequence[Field], statuses: Sequence[Status], bridge: int, wake: bytes = b""
+    ) -> None:
         self.fields = tuple(fields)
         self.blocks = plan([f.place for f in fields] + [s.place for s in statuses], bridge)
         self.requests = tuple(block.request(unit) for block in self.blocks)
         self._values = [_measure(f, self._raw(f.place)) for f in self.fields]
         self._faults = [(self._raw(s.place), s) for s in statuses]
+        self._wake = wake
 
-    def reads(self, timeout_s: float, wake: bytes, wake_s: float) -> tuple[Read, ...]:
-        return tuple(
-            Read(frame=modbus.reply(request), send=request, timeout_s=timeout_s, wake=wake, wake_s=wake_s)
-            for request in self.requests
-        )
+    def reads(self, timeout_s: float, wake_s: float) -> tuple[Read, ...]:
+        """The requests, each behind the wake-up that a sleeping device needs."""
+        found: list[Read] = []
+        for request in self.requests:
+            frame = modbus.reply(request)
+            if self._wake:
+                found.append(Read(frame, self._wake, pause_s=wake_s, answered=False))
+            found.append(Read(frame, request, timeout_s=timeout_s))
+        return tuple(found)
 
     def decode(self, replies: tuple[bytes, ...]) -> list[Measurement]:
         """Every value of one round of replies. Raises DeviceError."""
+        if self._wake:
+            replies = replies[1::2]
         if len(replies) != len(self.requests):
             raise BadFrame(f"{len(replies)} replies to {len(self.requests)} requests")
         data = [modbus.parse(request, reply) for request, reply in zip(self.requests, replies, strict=True)]
         found = [value(data) for value in self._values]
         for raw, status in self._faults:
             word = int(raw(data))
-            reasons = [reason for bit, reason in status.bits.items() if word >> bit & 1]
-            if reasons:
-                found = [
-                    _spoilt(m, "; ".join(reasons)) if not status.points or m.name in status.points else m for m in found
-                ]
+            reason = "; ".join(reason for bit, reason in status.bits.items() if word >> bit & 1)
+            if reason:
+                points = status.points or [m.name for m in found]
+                found = [m for each in found for m in (spoil([each], reason) if each.name in points else [each])]
         return found
 
     def encode(self, values: Mapping[str, float]) -> tuple[bytes, ...]:
@@ -130,7 +139,8 @@ class Table:
                 raise ValueError(f"no value for {item.name}")
             index, offset = self._find(item.place)
             _put(data[index], offset, item, values[item.name])
-        return tuple(modbus.answer(request, bytes(block)) for request, block in zip(self.requests, data, strict=True))
+        replies = [modbus.answer(request, bytes(block)) for request, block in zip(self.requests, data, strict=True)]
+        return tuple(part for reply in replies for part in ((b"", reply) if self._wake else (reply,)))
 
     def _find(self, place: Place) -> tuple[int, int]:
         """Which block a place lies in, and how far from the block's first register."""
@@ -154,23 +164,20 @@ class Table:
 def _measure(item: Field, raw_of: Raw) -> Callable[[list[bytes]], Measurement]:
     """The judge of one value: its meaning, its range."""
     quantity, channel, scale, offset, low, high = (
-        item.quantity, item.channel, item.scale, item.offset, item.low, item.high,
+        item.quantity, item.channel, item.scale, item.offset, item.low, item.high
     )  # fmt: skip
     plain = item.mask is None and item.codes is None and not item.sentinels
-    outside = f"out of range {low:g} to {high:g}"
 
     def measure(data: list[bytes]) -> Measurement:
         raw = raw_of(data)
         if not plain:
             raw, reason = _meaning(item, int(raw))
             if reason:
-                return Measurement(quantity, None, Quality.INVALID, reason, channel)
+                return invalid(quantity, reason, channel=channel)
         value = round(raw * scale + offset, _DIGITS)
-        if low <= value <= high:
-            return Measurement(quantity, value, channel=channel)
         if not math.isfinite(value):
-            return Measurement(quantity, None, Quality.INVALID, "not a number", channel)
-        return Measurement(quantity, value, Quality.INVALID, outside, channel)
+            return invalid(quantity, "not a number", channel=channel)
+        return within(quantity, value, low, high, channel)
 
     return measure
 
@@ -213,7 +220,3 @@ def _shift(mask: int) -> int:
 
 def _swapped(data: bytes) -> bytes:
     return data[2:] + data[:2]
-
-
-def _spoilt(measurement: Measurement, reason: str) -> Measurement:
-    return Measurement(measurement.quantity, None, Quality.INVALID, reason, measurement.channel)
