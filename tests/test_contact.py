@@ -1,6 +1,6 @@
 """The contact filter: which movements of a switch count, over every pulse train that a generator can think of."""
 
-from itertools import product
+from itertools import pairwise, product
 from typing import Literal
 
 import pytest
@@ -66,7 +66,7 @@ PULSES = st.lists(st.tuples(st.integers(1, 150), st.integers(1, 150)), max_size=
 
 
 @given(before=PULSES, rest=st.integers(SETTLE, 300), pressed=st.integers(GLITCH, 300))
-def test_nothing_accepted_masks_a_later_press(before, rest, pressed):
+def test_nothing_accepted_masks_a_later_press(before: list[tuple[int, int]], rest: int, pressed: int) -> None:
     """A1: a press of `glitch` after a rest of `settle` counts as one more, whatever pulses came before it."""
     edges, end = train(before)
     alone = openings(play(one_line(), edges, end + 10_000))
@@ -76,7 +76,7 @@ def test_nothing_accepted_masks_a_later_press(before, rest, pressed):
 
 
 @given(pulses=st.lists(st.tuples(st.integers(SETTLE, 200), st.integers(1, 150)), max_size=25))
-def test_each_clean_pulse_is_a_press_or_noise_by_its_width_alone(pulses):
+def test_each_clean_pulse_is_a_press_or_noise_by_its_width_alone(pulses: list[tuple[int, int]]) -> None:
     """A1: with a rest between, the presses are exactly the pulses that are at least `glitch` wide."""
     edges, end = train(pulses)
 
@@ -84,7 +84,7 @@ def test_each_clean_pulse_is_a_press_or_noise_by_its_width_alone(pulses):
 
 
 @given(pulses=PULSES, looks=st.lists(st.integers(0, 8000), max_size=40))
-def test_when_the_engine_looks_changes_nothing(pulses, looks):
+def test_when_the_engine_looks_changes_nothing(pulses: list[tuple[int, int]], looks: list[int]) -> None:
     """A1: what is accepted depends on the levels alone, not on when or how often somebody asks."""
     edges, end = train(pulses)
     expected = play(one_line(), edges, end + 10_000)
@@ -97,7 +97,7 @@ def test_when_the_engine_looks_changes_nothing(pulses, looks):
 
 
 @given(pulses=PULSES, late_ms=st.integers(0, 500))
-def test_edges_told_late_count_by_their_own_times(pulses, late_ms):
+def test_edges_told_late_count_by_their_own_times(pulses: list[tuple[int, int]], late_ms: int) -> None:
     """A2: a busy moment that delivers all edges late, after the engine looked, loses no press."""
     edges, end = train(pulses)
     expected = play(one_line(), edges, end + 10_000)
@@ -108,12 +108,12 @@ def test_edges_told_late_count_by_their_own_times(pulses, late_ms):
 
 
 @given(pulses=PULSES)
-def test_states_alternate_and_times_never_go_back(pulses):
+def test_states_alternate_and_times_never_go_back(pulses: list[tuple[int, int]]) -> None:
     """A1: accepted changes are of different states, in order, and none is accepted before its first edge."""
     edges, end = train(pulses)
     changes = play(one_line(), edges, end + 10_000)
 
-    assert all(a[0] != b[0] for a, b in zip(changes, changes[1:], strict=False))
+    assert all(a[0] != b[0] for a, b in pairwise(changes))
     assert sorted(since for _, since, _ in changes) == [since for _, since, _ in changes]
     assert all(edge <= since for _, since, edge in changes)
 
@@ -134,7 +134,7 @@ def test_states_alternate_and_times_never_go_back(pulses):
         ),
     ],
 )
-def test_pulses(name, pulses, expected):
+def test_pulses(name: str, pulses: list[tuple[int, int]], expected: object) -> None:
     """A1: the filter's two times, on the trains that people and contacts really make."""
     edges, end = train(pulses)
 
@@ -164,7 +164,7 @@ def test_pulses(name, pulses, expected):
         (None, (LOW, LOW), SHORT),
     ],
 )
-def test_polarity(safe, levels, expected):
+def test_polarity(safe: bool | None, levels: tuple[bool, ...], expected: object) -> None:
     """A6: for every wiring the level that a cut wire falls to is never safe for a closed loop."""
     contact = ContactFilter(safe, len(levels), GLITCH * MS, SETTLE * MS)
     for line, level in enumerate(levels):
@@ -174,7 +174,7 @@ def test_polarity(safe, levels, expected):
     assert expected == contact.state
 
 
-def test_a_cut_of_a_closed_loop_is_never_safe():
+def test_a_cut_of_a_closed_loop_is_never_safe() -> None:
     """A6: the pull takes a cut line to the level that is not the closed one: active with one wire, a cut with two."""
     wirings = [Wiring.of(LOW), Wiring.of(HIGH)]
 
@@ -183,7 +183,7 @@ def test_a_cut_of_a_closed_loop_is_never_safe():
     assert [CUT, CUT] == [w.state((w.pull_up, w.pull_up)) for w in wirings]
 
 
-def test_levels_are_the_inverse_of_states():
+def test_levels_are_the_inverse_of_states() -> None:
     """A6: driving a simulated contact to a state shows exactly that state, for every wiring."""
     for safe, state in product((LOW, HIGH, None), (SAFE, ACTIVE, CUT, SHORT)):
         wiring = Wiring.of(safe)
@@ -196,7 +196,7 @@ def test_levels_are_the_inverse_of_states():
 
 
 @pytest.mark.parametrize("level", [LOW, HIGH])
-def test_the_state_at_start_is_found_not_made(level):
+def test_the_state_at_start_is_found_not_made(level: bool) -> None:
     """A3: the level at start is a state with found-at-start, accepted at once, and never an opening."""
     contact = one_line()
     contact.feed(0, level, 7, "start")
@@ -207,7 +207,7 @@ def test_the_state_at_start_is_found_not_made(level):
     assert contact.due() is None
 
 
-def test_two_lines_are_judged_together_at_start():
+def test_two_lines_are_judged_together_at_start() -> None:
     """A3: at start nothing is said until both lines of a changeover are known, so that a cut is not called a press."""
     contact = two_lines()
     contact.feed(0, HIGH, 0, "start")
@@ -247,26 +247,26 @@ START = [(0, 0, LOW), (0, 1, HIGH)]
         ),
     ],
 )
-def test_changeover(name, levels, expected):
+def test_changeover(name: str, levels: list[tuple[int, int, bool]], expected: object) -> None:
     """A6: two wires tell a cut and a short from a press, and the moment between two contacts is none of them."""
     assert expected == play(two_lines(), START + levels, 5000)
 
 
-def test_a_cut_wire_that_flaps_becomes_a_cut():
+def test_a_cut_wire_that_flaps_becomes_a_cut() -> None:
     """A6: a loose wire that never rests is reported as cut, once."""
     flapping = [(100 + 3 * i, 0, i % 2 == 0) for i in range(400)]
 
     assert ["cut"] == [state for state, _, _ in play(two_lines(), START + flapping, 1290)]
 
 
-def test_polls_alone_bring_the_state():
+def test_polls_alone_bring_the_state() -> None:
     """A2: with no edge delivered at all, polls every 50 ms find a press within 200 ms."""
     polls = [(at, 0, at >= 130) for at in range(50, 400, 50)]
 
     assert [("active", 170, 150)] == play(one_line(), [(0, 0, LOW), *polls], 330, "poll")
 
 
-def test_a_poll_that_an_edge_has_overtaken_is_ignored():
+def test_a_poll_that_an_edge_has_overtaken_is_ignored() -> None:
     """A2: a level that was read before an edge and told after it does not undo the edge."""
     contact = one_line()
     contact.feed(0, LOW, 0, "start")
@@ -276,7 +276,7 @@ def test_a_poll_that_an_edge_has_overtaken_is_ignored():
     assert [("active", 120, 100)] == play(contact, [], 200)
 
 
-def test_an_edge_that_a_poll_has_overtaken_changes_nothing():
+def test_an_edge_that_a_poll_has_overtaken_changes_nothing() -> None:
     """A2: an edge told after the poll that already showed it makes no second change."""
     contact = one_line()
     contact.feed(0, LOW, 0, "start")
@@ -286,7 +286,7 @@ def test_an_edge_that_a_poll_has_overtaken_changes_nothing():
     assert [("active", 120, 100)] == play(contact, [], 200)
 
 
-def test_due_says_when_to_look():
+def test_due_says_when_to_look() -> None:
     """The engine waits exactly until the filter has something to accept, and not at all otherwise."""
     contact = one_line()
     contact.feed(0, LOW, 0, "start")
@@ -301,7 +301,7 @@ def test_due_says_when_to_look():
     assert 350 * MS == contact.due()
 
 
-def test_a_line_that_is_lost_leaves_the_other_one_working():
+def test_a_line_that_is_lost_leaves_the_other_one_working() -> None:
     """A5: with one of two lines unusable the state is unknown, then judged by the line that is left: presses count."""
     contact = two_lines()
     play(contact, START, 10)
@@ -321,7 +321,7 @@ def test_a_line_that_is_lost_leaves_the_other_one_working():
     assert [(UNKNOWN, False), (SAFE, True)] == regained
 
 
-def test_a_press_that_was_due_is_not_lost_with_its_line():
+def test_a_press_that_was_due_is_not_lost_with_its_line() -> None:
     """A5: a press whose time had passed when the line failed is still counted; losing an unknown line says nothing."""
     contact = one_line()
     contact.lose(1)
@@ -335,7 +335,7 @@ def test_a_press_that_was_due_is_not_lost_with_its_line():
     assert [SAFE, ACTIVE, UNKNOWN] == [c.state for c in contact.advance(200 * MS)]
 
 
-def test_chatter_is_one_alarm_and_one_update_an_interval():
+def test_chatter_is_one_alarm_and_one_update_an_interval() -> None:
     """A7: 500 edges a second for 60 s: active once, one chatter report at once, one an interval, one at the end."""
     contact, chatter = one_line(), Chatter(edges_per_s=50, interval_ns=10 * SECOND)
     contact.feed(0, LOW, 0, "start")
@@ -348,16 +348,16 @@ def test_chatter_is_one_alarm_and_one_update_an_interval():
         if report := chatter.advance(now):
             reports.append((now // SECOND, report.chattering))
     states += [c.state for c in contact.advance(200 * SECOND)]
-    for _ in range(3):
-        if (due := chatter.due()) is not None and (report := chatter.advance(due)):
-            reports.append((due // SECOND, report.chattering))
+    while (due := chatter.due()) is not None:
+        report = chatter.advance(due)
+        reports.append((due // SECOND, report.chattering))
 
     assert [SAFE, ACTIVE, SAFE] == states
     assert [(1, True), (11, True), (21, True), (31, True), (41, True), (51, True), (61, True), (71, False)] == reports
     assert chatter.due() is None
 
 
-def test_chatter_counts_each_edge_once():
+def test_chatter_counts_each_edge_once() -> None:
     """A7: the reports' counts add up to the edges there were; presses by hand are no chatter."""
     calm, chatter = Chatter(edges_per_s=10, interval_ns=SECOND), Chatter(edges_per_s=10, interval_ns=SECOND)
     for i in range(100):
@@ -380,6 +380,6 @@ def test_chatter_counts_each_edge_once():
         (CUT, 2 * STUCK_AFTER_NS, False),
     ],
 )
-def test_stuck(state, held_ns, expected):
+def test_stuck(state: ContactState, held_ns: int, expected: object) -> None:
     """A8: a button active for long is called stuck; that is a word beside the alarm and no end of it."""
     assert expected == is_stuck(state, 1000, 1000 + held_ns)
