@@ -4,11 +4,14 @@ import base64
 import hashlib
 import json
 import uuid
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.quantities import Stream
 from gateway.journal import chain
 from gateway.journal.chain import BadEvent, Chain, Head, Identity
 from gateway.moment import Moment
@@ -24,11 +27,13 @@ FIELDS = {
 
 
 @pytest.fixture(scope="module")
-def identity(tmp_path_factory):
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     return Identity.open(tmp_path_factory.mktemp("state"), NOW)
 
 
-def fresh(identity, run="9f2c61d0a4e81b37", number=0, heads=None):
+def fresh(
+    identity: Identity, run: str = "9f2c61d0a4e81b37", number: int = 0, heads: dict[Stream, Head] | None = None
+) -> Chain:
     return Chain(run, "zj-no1", number, heads or {}, identity)
 
 
@@ -44,14 +49,14 @@ def fresh(identity, run="9f2c61d0a4e81b37", number=0, heads=None):
         ({1: (1, 2)}, b'{"1":[1,2]}'),
     ],
 )
-def test_canonical(value, form):
+def test_canonical(value: dict[Any, Any], form: bytes) -> None:
     """The bytes are RFC 8785's; what JSON cannot carry becomes harmless instead of losing an event."""
     actual = chain.canonical(value)
 
     assert form == actual
 
 
-def test_hash_by_hand(identity):
+def test_hash_by_hand(identity: Identity) -> None:
     """The hash is SHA-256 over the canonical JSON without hash, sig and historical, as integrators compute it."""
     event = fresh(identity).make("custody", FIELDS, at=NOW)
     read = json.loads(event.body)
@@ -65,7 +70,7 @@ def test_hash_by_hand(identity):
     assert base64.b64encode(base64.b64decode(read["sig"])).decode() == read["sig"]
 
 
-def test_sequence_and_links(identity):
+def test_sequence_and_links(identity: Identity) -> None:
     """Streams count and link for themselves; numbers run over all of them."""
     made = fresh(identity, number=41)
     events = [made.make(stream, FIELDS, at=NOW) for stream in ("custody", "gateway", "custody")]
@@ -76,7 +81,7 @@ def test_sequence_and_links(identity):
     assert [None, None, events[0].hash] == [b["previous"] for b in bodies]
 
 
-def test_new_run_names_the_one_before(identity):
+def test_new_run_names_the_one_before(identity: Identity) -> None:
     """A run's first event in a stream counts from 1 and names the last committed event of the run before."""
     last = Head("aaaaaaaaaaaaaaaa", 7, "f" * 64)
     event = fresh(identity, heads={"custody": last}).make("custody", FIELDS, at=NOW)
@@ -84,7 +89,7 @@ def test_new_run_names_the_one_before(identity):
     assert (1, "f" * 64) == (event.seq, json.loads(event.body)["previous"])
 
 
-def test_read_event(identity):
+def test_read_event(identity: Identity) -> None:
     """A reader proves form, hash and signature, also of a copy that is marked historical."""
     event = fresh(identity).make("custody", FIELDS, at=NOW)
     late = chain.as_historical(event.body)
@@ -94,7 +99,7 @@ def test_read_event(identity):
     assert len(event.body) == len(late) + 1
 
 
-def test_mark_is_only_the_field(identity):
+def test_mark_is_only_the_field(identity: Identity) -> None:
     """A note that quotes the mark's own text is left as it is."""
     note = ',"historical":false,'
     event = fresh(identity).make("custody", {**FIELDS, "a": note, "note": note}, at=NOW)
@@ -104,7 +109,7 @@ def test_mark_is_only_the_field(identity):
 
 
 @given(data=st.data())
-def test_every_changed_byte_is_found(identity, data):
+def test_every_changed_byte_is_found(identity: Identity, data: st.DataObject) -> None:
     """Whatever single byte of a body is replaced, removed or added: it is no longer this gateway's event."""
     body = fresh(identity).make("custody", FIELDS, at=NOW).body
     at = data.draw(st.integers(0, len(body) - 1))
@@ -122,13 +127,13 @@ def test_every_changed_byte_is_found(identity, data):
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"null", b"\xff", b'{"a":1,"a":1}', b"[" * 100_000, b'{"hash":"00","historical":false}']
 )
-def test_hostile_bodies(identity, body):
+def test_hostile_bodies(identity: Identity, body: bytes) -> None:
     """Bytes that are no event raise BadEvent and nothing else."""
     with pytest.raises(BadEvent):
         chain.read_event(body, identity.public)
 
 
-def test_foreign_signature(identity, tmp_path):
+def test_foreign_signature(identity: Identity, tmp_path: Path) -> None:
     """An event signed by another device's key is refused."""
     body = fresh(Identity.open(tmp_path, NOW)).make("custody", FIELDS, at=NOW).body
 
@@ -136,7 +141,7 @@ def test_foreign_signature(identity, tmp_path):
         chain.read_event(body, identity.public)
 
 
-def test_key_is_made_once_and_kept_secret(tmp_path):
+def test_key_is_made_once_and_kept_secret(tmp_path: Path) -> None:
     """The key is made at the first start, mode 0600, and is the same ever after; its public half stands beside it."""
     first, second = Identity.open(tmp_path, NOW), Identity.open(tmp_path, NOW)
 
@@ -147,7 +152,7 @@ def test_key_is_made_once_and_kept_secret(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 57, b"ed25519:AAAA\n"])
-def test_damaged_key(tmp_path, content):
+def test_damaged_key(tmp_path: Path, content: bytes) -> None:
     """F5: a torn, zeroed or short key file is put aside, a new key made, and that is said."""
     (tmp_path / "device.key").write_bytes(content)
     identity = Identity.open(tmp_path, NOW)
@@ -157,7 +162,7 @@ def test_damaged_key(tmp_path, content):
     assert identity.public == Identity.open(tmp_path, NOW).public
 
 
-def test_no_card_for_the_key(tmp_path):
+def test_no_card_for_the_key(tmp_path: Path) -> None:
     """F8: when the key cannot be kept, the run goes on with one of its own, and says so."""
     identity = Identity.open(tmp_path / "not" / "there", NOW)
 
@@ -165,7 +170,7 @@ def test_no_card_for_the_key(tmp_path):
     assert chain.verify(identity.public, b"x", identity.sign(b"x"))
 
 
-def test_uuid7():
+def test_uuid7() -> None:
     """Ids are version 7, sort by time and do not repeat within the same nanosecond."""
     ids = [uuid.UUID(chain.uuid7(NOW.wall_ns + step)) for step in (0, 300, 1_000_000)]
 
@@ -176,7 +181,7 @@ def test_uuid7():
     assert 1000 == len({chain.uuid7(NOW.wall_ns) for _ in range(1000)})
 
 
-def test_run_names():
+def test_run_names() -> None:
     """Each start has a name of its own of 16 hex digits."""
     names = {chain.new_run() for _ in range(100)}
 
