@@ -116,8 +116,8 @@ class ContactFilter:
         self._wiring = Wiring.of(safe)
         self._glitch_ns = glitch_ns
         self._settle_ns = settle_ns
-        self._whole = True
         self._levels: list[bool | None] = [None] * lines
+        self._lost: set[int] = set()
         self._told_ns = [0] * lines  # the newest level of each line is of this moment
         self._seen = ContactState.UNKNOWN  # what the levels say now, not yet accepted
         self._seen_ns = 0
@@ -136,22 +136,31 @@ class ContactFilter:
         at_ns = max(mono_ns, self._at_ns)
         self._accept_due(at_ns)
         self._levels[line] = level
-        if None in self._levels and self._whole:
-            return  # at start: one line alone cannot tell a cut from a press, and the other is about to come
-        self._see(self._wiring.state(tuple(self._levels)), at_ns)
+        self._lost.discard(line)
+        waiting = any(known is None and i not in self._lost for i, known in enumerate(self._levels))
+        if not waiting:  # at start one line alone cannot tell a cut from a press, and the other is about to come
+            self._see(self._wiring.state(tuple(self._levels)), at_ns)
 
-    def lose(self, mono_ns: int) -> None:
-        """A line cannot be read. The state is unknown; each line that is told from now on is judged alone."""
-        self._forget(mono_ns, whole=False)
-
-    def regain(self, mono_ns: int) -> None:
-        """All lines can be read again; each will be told."""
-        self._forget(mono_ns, whole=True)
+    def lose(self, line: int, mono_ns: int) -> None:
+        """A line cannot be read. The other one is judged alone; with none left the state is unknown."""
+        at_ns = max(mono_ns, self._at_ns)
+        self._accept_due(at_ns)
+        self._lost.add(line)
+        self._levels[line] = None
+        before, left = self.state, self._wiring.state(tuple(self._levels))
+        self._spent_ns.clear()
+        self._seen, self._seen_ns, self._left_ns, self._at_ns = left, at_ns, at_ns, at_ns
+        if left is not before:
+            self.state = ContactState.UNKNOWN
+        if left is ContactState.UNKNOWN and before is not left:
+            self._changes.append(Change(left, at_ns, at_ns))
 
     def due(self) -> int | None:
         """The monotonic time (ns) at which `advance` has something to accept; None: not before the next level."""
         if self._seen is self.state:
             return None
+        if self.state is ContactState.UNKNOWN:  # found: at once when all lines speak, else the others may yet come
+            return self._seen_ns + (self._settle_ns if self._lost else 0)
         hold_ns = self._glitch_ns if self._seen is ContactState.ACTIVE else self._settle_ns
         return max(self._seen_ns + hold_ns - self._spent_ns.get(self._seen, 0), self._at_ns)
 
@@ -162,10 +171,6 @@ class ContactFilter:
         return changes
 
     def _see(self, state: ContactState, at_ns: int) -> None:
-        if self.state is ContactState.UNKNOWN:
-            self._seen, self._seen_ns, self._left_ns = state, at_ns, at_ns
-            self._accept(at_ns, found_at_start=True)
-            return
         stayed_ns = at_ns - self._seen_ns
         if _RANK[self._seen] > _RANK[self.state]:
             self._spent_ns[self._seen] = self._spent_ns.get(self._seen, 0) + stayed_ns
@@ -177,22 +182,12 @@ class ContactFilter:
 
     def _accept_due(self, upto_ns: int) -> None:
         due_ns = self.due()
-        if due_ns is not None and due_ns <= upto_ns:
-            self._accept(due_ns)
-
-    def _accept(self, at_ns: int, *, found_at_start: bool = False) -> None:
-        self.state, self._at_ns = self._seen, at_ns
+        if due_ns is None or due_ns > upto_ns:
+            return
+        found = self.state is ContactState.UNKNOWN
+        self.state, self._at_ns = self._seen, due_ns
         self._spent_ns.clear()
-        self._changes.append(Change(self.state, at_ns, self._left_ns, found_at_start))
-
-    def _forget(self, mono_ns: int, *, whole: bool) -> None:
-        at_ns = max(mono_ns, self._at_ns)
-        self._accept_due(at_ns)
-        self._whole = whole
-        self._levels = [None] * len(self._levels)
-        if self.state is not ContactState.UNKNOWN:
-            self._seen, self._seen_ns, self._left_ns = ContactState.UNKNOWN, at_ns, at_ns
-            self._accept(at_ns)
+        self._changes.append(Change(self.state, due_ns, self._left_ns, found_at_start=found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,11 +72,12 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class ContactFault:
-    """A pin cannot be used (`error`), or can be used again (None)."""
+    """A pin cannot be used (`error`, for people), or can be used again (None). `lines`: those that cannot be read."""
 
     contact: str
     error: str | None
     at: Moment
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

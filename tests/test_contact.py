@@ -301,36 +301,64 @@ def test_due_says_when_to_look() -> None:
     assert 350 * MS == contact.due()
 
 
+def told(contact: ContactFilter, at_ms: int) -> list[tuple[str, bool]]:
+    return [(c.state, c.found_at_start) for c in contact.advance(at_ms * MS)]
+
+
 def test_a_line_that_is_lost_leaves_the_other_one_working() -> None:
-    """A5: with one of two lines unusable the state is unknown, then judged by the line that is left: presses count."""
+    """A5: with one of two lines lost the other is judged alone: presses count, and nothing is invented."""
     contact = two_lines()
     play(contact, START, 10)
-    contact.lose(20 * MS)
-    lost = [(c.state, c.opening) for c in contact.advance(20 * MS)]
-    contact.feed(1, HIGH, 30 * MS, "start")
-    found = [(c.state, c.found_at_start) for c in contact.advance(30 * MS)]
-    pressed = play(contact, [(100, 1, LOW), (300, 1, HIGH)], 1000)
-    contact.regain(1100 * MS)
-    contact.feed(0, LOW, 1101 * MS, "start")
+    contact.lose(1, 20 * MS)
+    pressed = play(contact, [(100, 0, HIGH), (300, 0, LOW)], 1000)
+    contact.feed(1, HIGH, 1100 * MS, "start")
+
+    assert [("active", 120, 100), ("safe", 350, 300)] == pressed
+    assert [] == told(contact, 2000)
+
+
+def test_all_lines_lost_is_unknown_until_they_are_found_again() -> None:
+    """A5: with nothing left the state is unknown; what is found afterwards is no opening, and a cut is called one."""
+    contact = two_lines()
+    play(contact, START, 10)
+    contact.lose(0, 20 * MS)
+    contact.lose(1, 21 * MS)
+    lost = told(contact, 1000)
+    contact.feed(0, HIGH, 1100 * MS, "start")
     contact.feed(1, HIGH, 1101 * MS, "start")
-    regained = [(c.state, c.found_at_start) for c in contact.advance(1101 * MS)]
 
     assert [(UNKNOWN, False)] == lost
-    assert [(SAFE, True)] == found
-    assert [("active", 120, 100), ("safe", 350, 300)] == pressed
-    assert [(UNKNOWN, False), (SAFE, True)] == regained
+    assert [(CUT, True)] == told(contact, 1101)
+
+
+def test_a_line_that_never_comes_does_not_hold_up_the_other() -> None:
+    """A5: one of two lines unusable from the start: after `settle` the state is what the other line says."""
+    contact = two_lines()
+    contact.feed(0, HIGH, 0, "start")
+    contact.lose(1, 1 * MS)
+
+    assert (51 * MS, [], [(ACTIVE, True)]) == (contact.due(), told(contact, 50), told(contact, 51))
+
+
+def test_losing_a_line_of_a_cut_contact_is_no_press() -> None:
+    """A5: what the line that is left says after a loss is found, not made."""
+    contact = two_lines()
+    play(contact, [(0, 0, HIGH), (0, 1, HIGH)], 10)
+    contact.lose(1, 20 * MS)
+
+    assert [(ACTIVE, True)] == told(contact, 1000)
 
 
 def test_a_press_that_was_due_is_not_lost_with_its_line() -> None:
     """A5: a press whose time had passed when the line failed is still counted; losing an unknown line says nothing."""
     contact = one_line()
-    contact.lose(1)
+    contact.lose(0, 1)
 
     assert [] == contact.advance(1)
 
     contact.feed(0, LOW, 2, "start")
     contact.feed(0, HIGH, 100 * MS, "edge")
-    contact.lose(130 * MS)
+    contact.lose(0, 130 * MS)
 
     assert [SAFE, ACTIVE, UNKNOWN] == [c.state for c in contact.advance(200 * MS)]
 
