@@ -1,0 +1,361 @@
+"""One connection to an MQTT broker. paho-mqtt is contained here: our thread drives it, and it never reconnects.
+
+A `Link` lives from connect to the first trouble; then it is closed and another one is made. Nothing is kept in paho's
+queue that its owner does not also keep. What happened is collected by the callbacks and taken by the owner afterwards,
+so that no code of ours runs inside paho.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from gateway import config
+from gateway.catalogue import say
+from gateway.moment import NANO, ClockState, Moment
+
+log = logging.getLogger(__name__)
+
+CONNECT_S = 5.0  # for the TCP connection, and again for the TLS handshake
+ANSWER_S = 10.0  # for CONNACK and SUBACK; and for any sign of life while a publish is unanswered
+IN_FLIGHT = 20
+LONGEST_KEEPALIVE_S = 20
+NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME; the ssl module has no name for it
+NOT_YET_VALID, EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+
+State = Literal["refused", "unreachable", "bad-certificate", "bad-clock"]
+
+
+class LinkLost(Exception):
+    """The link is not to be used any more. `state` is one of `values.SinkState`; the text is for people."""
+
+    def __init__(self, state: State, detail: str) -> None:
+        super().__init__(detail)
+        self.state = state
+        self.detail = detail
+
+
+class Publication(NamedTuple):
+    topic: str
+    payload: bytes
+    retain: bool = False
+    expires_s: int | None = None  # MQTT 5 only: the broker may drop it when nobody took it in time
+
+
+@dataclass(frozen=True, slots=True)
+class Acked:
+    """PUBACK: `code` is MQTT 5's reason (0 taken, 16 taken but nobody listens, from 128 refused); 0 over 3.1.1."""
+
+    mid: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """SUBACK: one code for each filter, from 128 refused."""
+
+    mid: int
+    codes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+Happening = Acked | Granted | Message
+
+
+class Link:
+    """Opened by `Link(...)`, which returns once the broker has said yes and raises `LinkLost` otherwise."""
+
+    def __init__(self, settings: config.Mqtt, client_id: str, will: Publication | None, now: Moment) -> None:
+        self.in_flight = IN_FLIGHT
+        self._v5 = settings.version == "5"
+        self._where = f"{settings.host}:{settings.port}"
+        self._happenings: list[Happening] = []
+        self._connack: ReasonCode | None = None
+        self._gone: ReasonCode | None = None
+        self._complaint = ""
+        self._unanswered: dict[int, float] = {}  # PUBACKs awaited: packet id -> when it was sent
+        self._json = _properties()
+        self._client = self._made(settings, client_id, will, now)
+        self._keepalive_s = min(LONGEST_KEEPALIVE_S, max(1, round(settings.keepalive)))
+        try:
+            self._open(settings, now)
+        except BaseException:
+            self.close()
+            raise
+
+    # ---- what the owner does
+
+    def publish(self, publication: Publication) -> int:
+        """Send at QoS 1; the packet id that `Acked` will name. The owner keeps no more than `in_flight` unanswered."""
+        properties = None
+        if self._v5:
+            properties = self._json
+            if publication.expires_s is not None:
+                properties = _properties(publication.expires_s)
+        topic, payload, retain, _ = publication
+        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        self._unanswered[info.mid] = time.monotonic()
+        return info.mid
+
+    def subscribe(self, filters: Sequence[str]) -> int:
+        """The packet id that `Granted` will name."""
+        if self._v5:
+            code, mid = self._client.subscribe([(each, SubscribeOptions(qos=1)) for each in filters])
+        else:
+            code, mid = self._client.subscribe([(each, 1) for each in filters])
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+            raise LinkLost("unreachable", say("the connection to {where} broke", where=self._where))
+        return mid
+
+    def unsubscribe(self, filters: Sequence[str]) -> None:
+        self._client.unsubscribe(list(filters))
+
+    def wait(self, timeout_s: float, wake: int | None = None) -> list[Happening]:
+        """Drive the connection until something happens, `wake` becomes readable or the time is over (real seconds).
+
+        Raises `LinkLost` when the connection has ended or nothing was heard for too long.
+        """
+        sock = self._client.socket()
+        if sock is not None:
+            poller = select.poll()
+            poller.register(sock.fileno(), select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
+            if wake is not None:
+                poller.register(wake, select.POLLIN)
+            ready = dict(poller.poll(max(0, round(timeout_s * 1000))))
+            happened = ready.get(sock.fileno(), 0)
+            if happened & ~select.POLLOUT:
+                self._read(sock)
+            if happened & select.POLLOUT:
+                self._client.loop_write()
+            self._client.loop_misc()
+        taken, self._happenings = self._happenings, []
+        for happening in taken:
+            if isinstance(happening, Acked):
+                self._unanswered.pop(happening.mid, None)
+        if not taken:
+            self._check_alive()
+        return taken
+
+    def close(self, *, goodbye: bool = False) -> None:
+        """End the connection. Without `goodbye` the broker publishes the will."""
+        sock = self._client.socket()
+        if sock is None:
+            return
+        if goodbye:
+            self._client.disconnect()
+            self._client.loop_write()
+        sock.close()
+
+    # ---- opening
+
+    def _made(self, settings: config.Mqtt, client_id: str, will: Publication | None, now: Moment) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=MQTTProtocolVersion.MQTTv5 if self._v5 else MQTTProtocolVersion.MQTTv311,
+            clean_session=None if self._v5 else True,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_S
+        client.max_inflight_messages_set(4 * IN_FLIGHT)  # never reached: paho shall not queue
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        if settings.user is not None:
+            client.username_pw_set(settings.user, _password(settings))
+        if settings.tls is not None:
+            client.tls_set_context(_context(settings.tls, now))
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_log = self._on_log
+        return client
+
+    def _open(self, settings: config.Mqtt, now: Moment) -> None:
+        host, port, keepalive_s = settings.host, settings.port, self._keepalive_s
+        try:
+            if self._v5:
+                self._client.connect(host, port, keepalive_s, clean_start=True)
+            else:
+                self._client.connect(host, port, keepalive_s)
+        except (OSError, UnicodeError) as error:
+            raise _explained(error, self._where, now) from error
+        sock = self._client.socket()
+        assert sock is not None  # noqa: S101  connect() returned
+        self._check_certificate(sock, now)
+        # Small packets must leave at once: with Nagle's algorithm a press would wait for the reading before it.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[attr-defined]  # paho's own Protocol
+        self._await_connack()
+
+    def _await_connack(self) -> None:
+        until = time.monotonic() + ANSWER_S
+        while self._connack is None and time.monotonic() < until:
+            self.wait(0.1)
+        if self._connack is None:
+            detail = say("{where} took the connection and then said nothing", where=self._where)
+            raise LinkLost("unreachable", detail)
+        if self._connack.is_failure:
+            raise _refused(self._connack, self._where)
+
+    def _check_certificate(self, sock: Any, now: Moment) -> None:
+        """While the clock is not set, OpenSSL was told to leave time out of it: the end is held against our floor."""
+        if not isinstance(sock, ssl.SSLSocket) or now.clock is ClockState.SYNCHRONISED:
+            return
+        certificate = sock.getpeercert() or {}
+        ends = certificate.get("notAfter")
+        if isinstance(ends, str) and ssl.cert_time_to_seconds(ends) < now.wall_ns / NANO:
+            text = say("the certificate of {where} ended {ends}", where=self._where, ends=ends)
+            raise LinkLost("bad-certificate", text)
+
+    # ---- driving
+
+    def _read(self, sock: Any) -> None:
+        self._client.loop_read()
+        # What TLS has already decrypted does not show as readable.
+        while isinstance(sock, ssl.SSLSocket) and self._client.socket() is not None and sock.pending():
+            self._client.loop_read()
+
+    def _check_alive(self) -> None:
+        if self._connack is not None and self._connack.is_failure:
+            return  # whoever waits for the CONNACK says why
+        if self._client.socket() is None:
+            raise self._ended()
+        if self._unanswered and time.monotonic() - min(self._unanswered.values()) > ANSWER_S:
+            detail = say("{where} does not answer any more", where=self._where)
+            raise LinkLost("unreachable", detail)
+
+    def _ended(self) -> LinkLost:
+        if "alert" in self._complaint.lower():  # TLS 1.3 refuses our certificate only after the handshake
+            detail = say("{where} refused our certificate: {why}", where=self._where, why=self._complaint)
+            return LinkLost("bad-certificate", detail)
+        if self._gone is not None and self._gone.value in _REFUSALS:
+            return _refused(self._gone, self._where)
+        why = self._complaint or (str(self._gone) if self._gone is not None else "")
+        return LinkLost("unreachable", say("the connection to {where} broke ({why})", where=self._where, why=why))
+
+    # ---- paho's callbacks: they note what happened, and nothing more
+
+    def _on_connect(self, _c: Client, _u: Any, _flags: ConnectFlags, code: ReasonCode, properties: Any) -> None:
+        self._connack = code
+        self.in_flight = min(IN_FLIGHT, getattr(properties, "ReceiveMaximum", IN_FLIGHT))
+
+    def _on_disconnect(self, _c: Client, _u: Any, _flags: DisconnectFlags, code: ReasonCode, _properties: Any) -> None:
+        self._gone = code
+
+    def _on_publish(self, _c: Client, _u: Any, mid: int, code: ReasonCode, _properties: Any) -> None:
+        self._happenings.append(Acked(mid, code.value))
+
+    def _on_subscribe(self, _c: Client, _u: Any, mid: int, codes: list[ReasonCode], _properties: Any) -> None:
+        self._happenings.append(Granted(mid, tuple(code.value for code in codes)))
+
+    def _on_message(self, _c: Client, _u: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # a broker ought to have refused it
+            return
+        self._happenings.append(Message(topic, bytes(message.payload), message.retain))
+
+    def _on_log(self, _c: Client, _u: Any, level: int, text: str) -> None:
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._complaint = text
+
+
+def _properties(expires_s: int | None = None) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.ContentType = "application/json"
+    if expires_s is not None:
+        properties.MessageExpiryInterval = expires_s
+    return properties
+
+
+# ---- words for what went wrong ----------------------------------------------------------------------------------
+
+_REFUSALS = frozenset({132, 133, 134, 135, 138, 140, 142})
+
+
+def _refused(code: ReasonCode, where: str) -> LinkLost:
+    """CONNACK and DISCONNECT reasons of MQTT 5, table 2-6; paho gives those of 3.1.1 in the same numbers."""
+    match code.value:
+        case 134:
+            text = say("{where} does not accept this user name and password", where=where)
+        case 135 | 138 | 140:
+            text = say("{where} does not allow this gateway in (not authorised)", where=where)
+        case 132:
+            text = say('{where} does not speak this MQTT version; set version = "3.1.1" or "5"', where=where)
+        case 142 | 133:
+            text = say("another device uses this gateway's client id at {where}, or the id is refused", where=where)
+        case _:
+            return LinkLost("unreachable", say("{where} cannot serve us now ({why})", where=where, why=code))
+    return LinkLost("refused", text)
+
+
+def _explained(error: OSError | UnicodeError, where: str, now: Moment) -> LinkLost:
+    match error:
+        case ssl.SSLCertVerificationError(verify_code=code):
+            if code == NOT_YET_VALID or (code == EXPIRED and now.clock is not ClockState.SYNCHRONISED):
+                text = say("the certificate of {where} is not valid at our time, {time}", where=where, time=now.text())
+                return LinkLost("bad-clock", f"{text}: {error.verify_message}")
+            text = say("the certificate of {where} is not to be trusted: {why}", where=where, why=error.verify_message)
+            return LinkLost("bad-certificate", text)
+        case ssl.SSLError():
+            text = say("no secure connection with {where}: {why}", where=where, why=error.reason or error)
+            return LinkLost("bad-certificate", text)
+        case socket.gaierror() | UnicodeError():
+            return LinkLost("unreachable", say("the name in {where} is not found", where=where))
+        case ConnectionRefusedError():
+            return LinkLost("unreachable", say("no broker is listening at {where}", where=where))
+        case TimeoutError():
+            return LinkLost("unreachable", say("{where} does not answer", where=where))
+        case _:
+            return LinkLost("unreachable", say("no way to {where}: {why}", where=where, why=error.strerror or error))
+
+
+def _password(settings: config.Mqtt) -> str | None:
+    if settings.password_file is None:
+        return None
+    try:
+        return Path(settings.password_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        text = say("the password file {file} cannot be read: {why}", file=settings.password_file, why=_why(error))
+        raise LinkLost("refused", text) from error
+
+
+def _context(tls: config.Tls, now: Moment) -> ssl.SSLContext:
+    """Chain and name are always verified. The time is left out only while the clock is not set."""
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if tls.cert is not None:
+            context.load_cert_chain(tls.cert, tls.key)
+    except (OSError, ValueError) as error:
+        files = ", ".join(each for each in (tls.ca, tls.cert, tls.key) if each)
+        text = say("one of the certificate files {files} cannot be used: {why}", files=files, why=_why(error))
+        raise LinkLost("bad-certificate", text) from error
+    if now.clock is not ClockState.SYNCHRONISED:
+        context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
+    return context
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
