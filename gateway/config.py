@@ -120,6 +120,7 @@ class Device(BaseModel):
     address: int | None = Field(default=None, ge=0, le=255)
     every: Duration | None = None
     place: str = ""
+    identity: str | None = None  # what the unit must call itself (a serial number), so that a swapped one is refused
 
     @property
     def options(self) -> dict[str, Any]:

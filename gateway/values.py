@@ -60,6 +60,22 @@ class BusState:
 
 
 @dataclass(frozen=True, slots=True)
+class LineHealth:
+    """How well one device is heard, over the last minute. A share of damaged answers that grows is a cable that ages."""
+
+    bus: str
+    device: str
+    asked: int
+    answered: int
+    silent: int  # no answer, or half of one
+    damaged: int  # the check failed
+    strange: int  # no frame of this device: another unit's, or none at all
+    latency_s: float | None  # the slowest answer
+    echo: bool | None  # the line gives back what is sent
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """A raw level of one line of a contact, unfiltered: from an edge, from the level poll, or read at start."""
 
@@ -147,6 +163,15 @@ class StorageState:
     error: str | None
     waiting: int
     lost: int
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A damaged file of the record was renamed to `file` and a new one begun; what it still owed was taken over."""
+
+    store: Literal["events", "readings", "latches"]
+    file: str
     at: Moment
 
 

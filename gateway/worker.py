@@ -6,6 +6,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -65,3 +68,15 @@ class Worker:
             if self._stop.wait(delay_s):
                 return
             delay_s = min(2 * delay_s, LAST_DELAY_S)
+
+
+def contained(work: Callable[[], T]) -> T | Exception:
+    """What `work` returns, or the exception that it raised.
+
+    For code of many authors that shares a thread (drivers on one bus): the caller judges the exception, and one author's
+    bug does not stop the others.
+    """
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001  returned to the caller, who must look at it
+        return error
