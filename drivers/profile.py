@@ -113,6 +113,13 @@ class Provisioning(Strict):
     power_cycle: bool = False
 
 
+class Action(Strict):
+    """A documented setting that a person may ask for, by name: registers written one after the other."""
+
+    writes: tuple[tuple[Register, Register], ...] = Field(min_length=1)  # (register, value)
+    note: str = ""
+
+
 class Profile(Strict):
     """A whole file."""
 
@@ -127,6 +134,7 @@ class Profile(Strict):
     point: tuple[Point, ...] = Field(min_length=1)
     status: tuple[Status, ...] = ()
     provision: Provisioning | None = None
+    action: dict[str, Action] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -184,7 +192,7 @@ def at(profile: Profile, address: int | None, options: Mapping[str, object]) -> 
         wanted = Options.model_validate(dict(options))
         for key in profile.required:
             if getattr(wanted, key) is None:
-                raise ProfileError(f"{profile.title} needs {key!r}: it differs between units; see its manual")
+                raise ProfileError(f"{key!r} must be given: it differs between units of {profile.title}")
         serial = profile.serial.model_copy(
             update=wanted.model_dump(include={"baud", "parity", "stop_bits"}, exclude_none=True)
         )
@@ -214,6 +222,12 @@ def _chosen(profile: Profile, wanted: Options) -> list[Point]:
         chosen.append(Point.model_validate(point.model_dump() | update))
     if not chosen:
         raise ProfileError("points: at least one point must be there")
+    for place in chosen:
+        rivals = [
+            p.name for p in chosen if p.mask is None and (p.function, p.address) == (place.function, place.address)
+        ]
+        if len(rivals) > 1:
+            raise ProfileError(f"{' and '.join(rivals)} lie in the same register: a unit has one of them")
     return chosen
 
 
@@ -242,6 +256,7 @@ def _build(profile: Profile, address: int, points: Iterable[Point]) -> Driver:
         warm_up_s=serial.warm_up_s,
         at=lambda address, options: at(profile, address, options),
         provision=_provision(profile.provision, address) if profile.provision else None,
+        actions={name: _writes(address, action.writes) for name, action in profile.action.items()},
         notes=profile.notes,
     )
 
@@ -270,9 +285,7 @@ def _provision(settings: Provisioning, unit: int) -> Provision:
         elif not setting.range[0] <= value <= setting.range[1]:
             raise ProfileError(f"{value} is not in {setting.range[0]} to {setting.range[1]}")
         raw = value if setting.codes is None else setting.codes[value]
-        pairs = (*settings.before, (setting.register_, raw), *settings.after)
-        requests = [modbus.write_register(unit, register, number) for register, number in pairs]
-        return tuple(Read(frame=modbus.reply(request), send=request) for request in requests)
+        return _writes(unit, (*settings.before, (setting.register_, raw), *settings.after))
 
     address, baud = settings.address, settings.baud
     return Provision(
@@ -281,6 +294,11 @@ def _provision(settings: Provisioning, unit: int) -> Provision:
         bauds=tuple(baud.codes or ()) if baud is not None else (),
         power_cycle=settings.power_cycle,
     )
+
+
+def _writes(unit: int, pairs: Iterable[tuple[int, int]]) -> tuple[Read, ...]:
+    requests = [modbus.write_register(unit, register, value) for register, value in pairs]
+    return tuple(Read(frame=modbus.reply(request), send=request) for request in requests)
 
 
 def sentences(error: ValidationError, known: Iterable[str] = ()) -> str:
