@@ -1,0 +1,230 @@
+"""Opening SQLite files on a card that may be full, read-only, torn or dying; nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from gateway.catalogue import N_
+from gateway.journal.files import set_aside, stamp
+from gateway.moment import Moment
+
+COMPANIONS = ("-wal", "-shm")
+BUSY_TIMEOUT_S = 5.0
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+FULL = N_("the card is full")
+READ_ONLY = N_("the card has become read-only")
+FAILING = N_("the card fails to read or write")
+BUSY = N_("another program holds the file")
+DAMAGED = N_("the file is damaged")
+NEWER = N_("the file was written by a newer version of this program and is left alone")
+
+
+class NewerSchema(Exception):
+    """The file was written by a newer version of the program: not damage; it is neither changed nor put aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """`version` is kept in the file's user_version; `tables` makes an empty file into that version."""
+
+    version: int
+    tables: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    connection: sqlite3.Connection
+    aside: Path | None  # the damaged file that stood in its place, under its new name
+
+
+class Trust(Enum):
+    FULL = "full"  # it was sound a moment ago: open it as it is
+    CHECK = "check"  # look first
+    NONE = "none"  # it has failed after looking sound: put it aside
+
+
+def open_store(path: Path, schema: Schema, now: Moment, trust: Trust = Trust.CHECK) -> Opened:
+    """Open for writing (WAL, synchronous=FULL); a damaged file is put aside and a new one begun.
+
+    Raises sqlite3.Error, OSError, NewerSchema.
+    """
+    aside = None
+    if trust is Trust.NONE or _orphan_log(path):
+        aside = set_aside(path, stamp(now), "corrupt", COMPANIONS)
+    if path.exists() and path.stat().st_size:
+        try:
+            return Opened(_existing(path, schema, trust), aside)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+        aside = set_aside(path, stamp(now), "corrupt", COMPANIONS)
+    return Opened(_new(path, schema), aside)
+
+
+def _orphan_log(path: Path) -> bool:
+    """A log with content beside a missing or empty file: SQLite would delete it, and with it what it holds."""
+    log = path.with_name(path.name + "-wal")
+    empty = not path.exists() or not path.stat().st_size
+    return empty and log.exists() and log.stat().st_size > 0
+
+
+def _existing(path: Path, schema: Schema, trust: Trust) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
+        if trust is Trust.CHECK:
+            _demand_sound(connection)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        _demand_known(path, version, schema)
+        if version == 0:  # cut off while it was being made: the tables come with the version, or not at all
+            _make(connection, schema)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _demand_sound(connection: sqlite3.Connection) -> None:
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        damage = sqlite3.DatabaseError(found)
+        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damage
+
+
+def _demand_known(path: Path, version: int, schema: Schema) -> None:
+    if version > schema.version:
+        raise NewerSchema(f"{path.name}: {version} > {schema.version}")
+
+
+def _new(path: Path, schema: Schema) -> sqlite3.Connection:
+    # SQLite gives -wal and -shm the file's own mode: the group may read the record, nobody else.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+    connection = _connect(path)
+    try:
+        _make(connection, schema)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make(connection: sqlite3.Connection, schema: Schema) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.executescript(f"BEGIN IMMEDIATE;{schema.tables};PRAGMA user_version={schema.version};COMMIT;")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Opened by the thread that starts the program, then used by the writer's thread alone.
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open for reading only: beside a running gateway, after a crash, or on a card that cannot be written.
+
+    Raises sqlite3.Error, FileNotFoundError.
+    """
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    uri = path.absolute().as_uri()
+    connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        # Closed cleanly, and no log can be made beside it: nobody writes it, so it may be read as it lies.
+        return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
+    return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the content is bad (as against a card that cannot be read or written now)."""
+    return _code(error) in _DAMAGE
+
+
+def is_full(error: Exception) -> bool:
+    if isinstance(error, sqlite3.Error):
+        return _code(error) == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def words(error: Exception, directory: Path) -> str:
+    """What is wrong, in words for people. SQLite often hides the cause, so the directory is asked by a small file."""
+    if isinstance(error, NewerSchema):
+        return NEWER
+    code = _code(error) if isinstance(error, sqlite3.Error) else None
+    if code in _DAMAGE:
+        return DAMAGED
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return BUSY
+    if is_full(error):
+        return FULL
+    cause = error if isinstance(error, OSError) else _probe(directory)
+    number = cause.errno if cause is not None else None
+    return {errno.EROFS: READ_ONLY, errno.ENOSPC: FULL, errno.EDQUOT: FULL}.get(number or 0, FAILING)
+
+
+def _probe(directory: Path) -> OSError | None:
+    path = directory / "probe"
+    try:
+        with path.open("wb") as file:
+            file.write(b"?")
+        path.unlink()
+    except OSError as error:
+        return error
+    return None
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+class Reserve:
+    """A preallocated file that is given up when the card is full, so that an alarm can always be written."""
+
+    def __init__(self, path: Path, size_bytes: int = 4 * 1024 * 1024) -> None:
+        self._path, self._size_bytes = path, size_bytes
+
+    def hold(self) -> bool:
+        """Take the space, if the card has four times as much free; True when it is held."""
+        try:
+            if self._path.exists() and self._path.stat().st_size == self._size_bytes:
+                return True
+            free = os.statvfs(self._path.parent)
+            if free.f_bavail * free.f_frsize < 4 * self._size_bytes:
+                return False
+            with self._path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self._size_bytes)
+                os.fsync(file.fileno())
+        except OSError:
+            return False
+        return True
+
+    def give_up(self) -> bool:
+        """Free the space; False when it had been given up before. Raises OSError."""
+        if not self._path.exists():
+            return False
+        self._path.unlink()
+        return True
+
+
+def wal_emptied(connection: sqlite3.Connection) -> bool:
+    """Move the whole log into the file, with every fsync on the way; False while a reader is in its way.
+
+    After a failed fsync the log's pages may only seem to be on the card: nothing may be built on them before this.
+    """
+    with closing(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")) as cursor:
+        busy, _, _ = cursor.fetchone()
+    return not busy

@@ -1,0 +1,183 @@
+"""The tables of `events.db` and the few questions asked of them; pure SQL over a connection that is passed in.
+
+events    every event, in the order it happened; `body` is the message as it is published
+carried   what was still owed by a damaged file that this one follows: delivered like events, no part of the chain
+alarms    the last state of each alarm, written in the same transaction as its event
+cursors   up to where each sink has proof of delivery
+receipts  which station signed for which event
+meta      `after`: the damaged file before this one; `floor`: no number at or below it is free;
+          `anchor/STREAM`: hash that the first event here must name, or `?` when that could not be read
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from drivers.quantities import Stream
+from gateway.journal.chain import Head
+from gateway.journal.database import Schema, open_reader
+from gateway.moment import ClockState, Moment
+from gateway.values import STREAMS, Event
+
+_COLUMNS = """
+  stream TEXT NOT NULL, run TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, hash TEXT NOT NULL,
+  alarm TEXT NOT NULL, urgent INTEGER NOT NULL, needs_receipt INTEGER NOT NULL,
+  wall_ns INTEGER NOT NULL, mono_ns INTEGER NOT NULL, clock TEXT NOT NULL, body BLOB NOT NULL
+"""
+_FIELDS = "number, stream, run, seq, id, hash, alarm, urgent, needs_receipt, wall_ns, mono_ns, clock, body"
+_EVERY = f"(SELECT {_FIELDS} FROM carried UNION ALL SELECT {_FIELDS} FROM events)"  # noqa: S608  our own names
+
+# AUTOINCREMENT: without it SQLite may use numbers again after a prune, and a cursor would skip events.
+SCHEMA = Schema(
+    version=1,
+    tables=f"""
+CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, {_COLUMNS}) STRICT;
+CREATE UNIQUE INDEX by_seq ON events (stream, run, seq);
+CREATE INDEX owed ON events (number) WHERE needs_receipt;
+CREATE TABLE carried (number INTEGER PRIMARY KEY, {_COLUMNS}) STRICT;
+CREATE TABLE alarms (alarm TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE cursors (sink TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE receipts (
+  number INTEGER NOT NULL, station TEXT NOT NULL, hash TEXT NOT NULL, wall_ns INTEGER NOT NULL,
+  PRIMARY KEY (number, station)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID
+""",
+)
+
+
+def insert(connection: sqlite3.Connection, table: str, events: Iterable[Event]) -> None:
+    connection.executemany(
+        f"INSERT INTO {table} ({_FIELDS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  our own names
+        (
+            (
+                *(e.number, e.stream, e.run, e.seq, e.id, e.hash, e.alarm, e.urgent, e.needs_receipt),
+                *(e.at.wall_ns, e.at.mono_ns, e.at.clock.value, e.body),
+            )
+            for e in events
+        ),
+    )
+
+
+def _event(row: Sequence[Any]) -> Event:
+    number, stream, run, seq, id_, hash_, alarm, urgent, needs_receipt, wall_ns, mono_ns, clock, body = row
+    at = Moment(wall_ns, mono_ns, ClockState(clock))
+    return Event(number, stream, run, seq, id_, hash_, body, alarm, bool(urgent), bool(needs_receipt), at)
+
+
+def after(connection: sqlite3.Connection, number: int, limit: int) -> list[Event]:
+    """The next `limit` events after `number`, what was carried over from a damaged file included."""
+    found = connection.execute(
+        f"SELECT {_FIELDS} FROM {_EVERY} WHERE number > ? ORDER BY number LIMIT ?",  # noqa: S608  our own names
+        (number, limit),
+    )
+    return [_event(row) for row in found]
+
+
+def awaiting_receipt(connection: sqlite3.Connection) -> list[Event]:
+    found = connection.execute(
+        f"SELECT {_FIELDS} FROM {_EVERY} WHERE needs_receipt AND number NOT IN "  # noqa: S608  our own names
+        "(SELECT number FROM receipts) ORDER BY number"
+    )
+    return [_event(row) for row in found]
+
+
+def piece(connection: sqlite3.Connection, stream: Stream, run: str, first: int, last: int) -> list[Event]:
+    """The events `first` to `last` (by `seq`) of a run of a stream."""
+    found = connection.execute(
+        f"SELECT {_FIELDS} FROM events WHERE stream = ? AND run = ? AND seq BETWEEN ? AND ? ORDER BY seq",  # noqa: S608
+        (stream, run, first, last),
+    )
+    return [_event(row) for row in found]
+
+
+def last_number(connection: sqlite3.Connection) -> int:
+    """The highest number that was ever used here or in the file before."""
+    found = connection.execute(
+        "SELECT max(coalesce((SELECT max(number) FROM events), 0), coalesce((SELECT max(number) FROM carried), 0),"
+        " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0),"
+        " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'floor'), 0))"
+    )
+    return int(found.fetchone()[0])
+
+
+def heads(connection: sqlite3.Connection) -> dict[Stream, Head]:
+    """The last event of each stream; of one with none here, the last of the file before, where it could be read."""
+    result: dict[Stream, Head] = {}
+    for stream in STREAMS:
+        found = connection.execute(
+            "SELECT run, seq, hash FROM events WHERE number = (SELECT max(number) FROM events WHERE stream = ?)",
+            (stream,),
+        ).fetchone()
+        if found is None:
+            found = connection.execute("SELECT value FROM meta WHERE key = ?", (f"head/{stream}",)).fetchone()
+            found = found[0].split() if found else None
+        if found is not None:
+            result[stream] = Head(found[0], int(found[1]), found[2])
+    return result
+
+
+def alarms(connection: sqlite3.Connection) -> dict[str, bytes]:
+    return dict(connection.execute("SELECT alarm, state FROM alarms"))
+
+
+def cursors(connection: sqlite3.Connection) -> dict[str, int]:
+    return dict(connection.execute("SELECT sink, number FROM cursors"))
+
+
+def receipts_of(connection: sqlite3.Connection, number: int) -> dict[str, int]:
+    return dict(connection.execute("SELECT station, wall_ns FROM receipts WHERE number = ?", (number,)))
+
+
+def meta(connection: sqlite3.Connection) -> dict[str, str]:
+    return dict(connection.execute("SELECT key, value FROM meta"))
+
+
+def carry_over(connection: sqlite3.Connection, aside: Path, floor: int) -> None:
+    """Begin the record that follows the damaged file `aside`: take over what can still be read of what is owed.
+
+    `floor` stands in for the last number where that cannot be read. Raises sqlite3.Error over the new file only.
+    """
+    owed: list[Event] = []
+    found: dict[str, Any] = {"heads": None, "last": floor, "alarms": {}, "cursors": {}, "receipts": []}
+    with suppress(sqlite3.Error, OSError), closing(open_reader(aside)) as old:
+        for name, ask in (("alarms", alarms), ("cursors", cursors), ("receipts", _receipts), ("heads", heads)):
+            with suppress(sqlite3.Error):
+                found[name] = ask(old)
+        with suppress(sqlite3.Error):
+            found["last"] = last_number(old)
+        owed = _owed(old, min(found["cursors"].values(), default=0))
+    connection.execute("BEGIN IMMEDIATE")
+    insert(connection, "carried", owed)
+    connection.executemany("INSERT INTO alarms VALUES (?, ?)", found["alarms"].items())
+    connection.executemany("INSERT INTO cursors VALUES (?, ?)", found["cursors"].items())
+    connection.executemany("INSERT INTO receipts VALUES (?, ?, ?, ?)", found["receipts"])
+    notes = {"after": aside.name, "floor": str(found["last"])}
+    for stream in STREAMS if found["heads"] is None else ():
+        notes[f"anchor/{stream}"] = "?"
+    for stream, head in (found["heads"] or {}).items():
+        notes[f"anchor/{stream}"] = head.hash
+        notes[f"head/{stream}"] = f"{head.run} {head.seq} {head.hash}"
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", notes.items())
+    connection.execute("COMMIT")
+
+
+def _receipts(connection: sqlite3.Connection) -> list[tuple[int, str, str, int]]:
+    return list(connection.execute("SELECT number, station, hash, wall_ns FROM receipts"))
+
+
+def _owed(old: sqlite3.Connection, cursor: int) -> list[Event]:
+    """Row by row, newest first, until the damage: the newest are the ones that somebody waits for."""
+    owed: list[Event] = []
+    with suppress(sqlite3.Error, ValueError):
+        for row in old.execute(
+            f"SELECT {_FIELDS} FROM {_EVERY} WHERE number > ? OR (needs_receipt AND number NOT IN "  # noqa: S608
+            "(SELECT number FROM receipts)) ORDER BY number DESC",
+            (cursor,),
+        ):
+            owed.append(_event(row))  # noqa: PERF401  what was read before the damage counts
+    return owed

@@ -1,0 +1,77 @@
+"""Reading the record of events: for the pumps' feeders, the command line and the verifier."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from drivers.quantities import Stream
+from gateway.errors import Unavailable
+from gateway.journal import events_table as table
+from gateway.journal.chain import Head
+from gateway.journal.database import open_reader
+from gateway.values import Event
+
+FILE = "events.db"
+T = TypeVar("T")
+
+
+class EventReader:
+    """Reads the record beside its writer; one reader a thread. Raises `Unavailable` while the card does not answer."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def after(self, number: int, limit: int) -> list[Event]:
+        """Up to `limit` events after `number`, in order."""
+        return self._ask(lambda c: table.after(c, number, limit), [])
+
+    def awaiting_receipt(self) -> list[Event]:
+        """Events that need a station's receipt and have none."""
+        return self._ask(table.awaiting_receipt, [])
+
+    def piece(self, stream: Stream, run: str, first: int, last: int) -> list[Event]:
+        """The events `first` to `last` (by `seq`) of a run of a stream, for a station that missed some."""
+        return self._ask(lambda c: table.piece(c, stream, run, first, last), [])
+
+    def cursor(self, sink: str) -> int:
+        return self._ask(lambda c: table.cursors(c).get(sink, 0), 0)
+
+    def last(self) -> tuple[int, dict[Stream, Head]]:
+        """The last number and the last event of each stream."""
+        nothing: tuple[int, dict[Stream, Head]] = (0, {})
+        return self._ask(lambda c: (table.last_number(c), table.heads(c)), nothing)
+
+    def alarms(self) -> dict[str, bytes]:
+        """The last committed state of each alarm."""
+        return self._ask(table.alarms, {})
+
+    def receipts(self, number: int) -> dict[str, int]:
+        """Who signed for event `number`, and when (wall clock, ns)."""
+        return self._ask(lambda c: table.receipts_of(c, number), {})
+
+    def meta(self) -> dict[str, str]:
+        return self._ask(table.meta, {})
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+        try:
+            inode = self._path.stat().st_ino
+            if self._connection is None or inode != self._inode:  # a damaged file was put aside under our feet
+                self.close()
+                self._connection, self._inode = open_reader(self._path), inode
+            return question(self._connection)
+        except FileNotFoundError:
+            self.close()
+            return nothing
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            raise Unavailable(f"{self._path.name}: {error}") from error
