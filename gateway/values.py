@@ -196,6 +196,18 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class NotTaken:
+    """The broker of `sink` refused event `number` (`code` from 128, or None: its copy never came back over 3.1.1), or
+    took it and nobody listens (16). It is sent again; whoever escalates need not wait for that.
+    """
+
+    sink: str
+    number: int
+    code: int | None
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class SeenRetained:
     """One of our own retained states as the broker holds it, read back after connecting or when somebody changed it."""
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from drivers.quantities import Stream
+from gateway.journal.chain import as_historical
 from gateway.moment import NANO, Moment
 from gateway.values import STREAMS, Event
 
@@ -42,7 +43,7 @@ REFUSED_FROM = 128
 
 class Sending(NamedTuple):
     event: Event
-    historical: bool  # from the backlog, and of a stream to which that applies
+    body: bytes  # of the backlog marked historical, unless its stream is custody
 
 
 class Gap(NamedTuple):
@@ -129,9 +130,10 @@ class Lane:
 class Outbox:
     """Owned by one pump's thread."""
 
-    def __init__(self, *, echo: bool) -> None:
+    def __init__(self, *, echo: bool, echo_s: float = ECHO_S) -> None:
         """With `echo` (MQTT 3.1.1) a PUBACK proves nothing until a branch has given back one of our own events."""
         self._echo = echo
+        self._echo_ns = round(echo_s * NANO)
         self._lanes = {stream: Lane(stream) for stream in STREAMS}
         self._awaiting: dict[int, Waiting] = {}
         self._more_awaiting = True  # the journal may know events without a receipt that are not in memory
@@ -201,11 +203,11 @@ class Outbox:
             if self._open(lane, now) and lane.live and self._may_leave(lane, now):
                 event = lane.live.popleft()
                 lane.flight[event.number] = Flight(event, backlog=False)
-                return Sending(event, historical=False)
+                return Sending(event, event.body)
         for waiting in self._awaiting.values():
             if not waiting.flying and waiting.delay.over(now):
                 waiting.flying = True
-                return Sending(waiting.event, historical=False)
+                return Sending(waiting.event, waiting.event.body)
         return None
 
     def next_backlog(self, now: Moment) -> Sending | None:
@@ -214,7 +216,7 @@ class Outbox:
             if self._open(lane, now) and lane.backlog:
                 event = lane.backlog.popleft()
                 lane.flight[event.number] = Flight(event, backlog=True)
-                return Sending(event, historical=event.stream != "custody")
+                return Sending(event, event.body if event.stream == "custody" else as_historical(event.body))
         return None
 
     def due_ns(self, now: Moment) -> int | None:
@@ -222,7 +224,7 @@ class Outbox:
         times = [lane.urgent[0].at.mono_ns + URGENT_NS for lane in self._lanes.values() if lane.urgent]
         times += [lane.pause.at_ns for lane in self._lanes.values() if lane.live or lane.backlog]
         times += [waiting.delay.at_ns for waiting in self._awaiting.values() if not waiting.flying]
-        times += [ns + round(ECHO_S * NANO) for lane in self._lanes.values() for ns in _acked(lane)]
+        times += [ns + self._echo_ns for lane in self._lanes.values() for ns in _acked(lane)]
         return min((ns for ns in times if ns > now.mono_ns), default=None)
 
     # ---- what became of it
@@ -247,9 +249,12 @@ class Outbox:
         self._leave(event, now, heard=heard)
         return [event] if heard else []
 
-    def echoed(self, stream: Stream, now: Moment) -> list[Event]:
-        """One of our own events came back: the branch is proven, and what was acknowledged in it is accepted."""
+    def echoed(self, stream: Stream, payload: bytes, now: Moment) -> list[Event]:
+        """An event came back. If it is one of those in flight, the branch is proven: what was acknowledged counts."""
         lane = self._lanes[stream]
+        bodies = (flight.event.body for flight in lane.flight.values())
+        if lane.proven or not any(payload in (body, as_historical(body)) for body in bodies):
+            return []
         lane.proven = True
         accepted = [flight.event for flight in lane.flight.values() if flight.acked_ns is not None]
         for event in accepted:
@@ -257,15 +262,15 @@ class Outbox:
             self._leave(event, now, heard=True)
         return accepted
 
-    def unproven(self, now: Moment) -> list[Stream]:
-        """Streams whose events were acknowledged and did not come back in time: they are to be sent again, later."""
-        streams: list[Stream] = []
+    def unproven(self, now: Moment) -> dict[Stream, list[int]]:
+        """Events that were acknowledged and did not come back in time: they stand in the queue again, for later."""
+        silent: dict[Stream, list[int]] = {}
         for lane in self._lanes.values():
-            if any(now.mono_ns - ns >= ECHO_S * NANO for ns in _acked(lane)):
-                lane.take_back(list(lane.flight))
+            if any(now.mono_ns - ns >= self._echo_ns for ns in _acked(lane)):
+                silent[lane.stream] = list(lane.flight)
+                lane.take_back(silent[lane.stream])
                 lane.pause.grow(now)
-                streams.append(lane.stream)
-        return streams
+        return silent
 
     def proven(self) -> tuple[Stream, ...]:
         return tuple(lane.stream for lane in self._lanes.values() if lane.proven)

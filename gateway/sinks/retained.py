@@ -1,0 +1,80 @@
+"""Our own retained states: what the broker should hold, what is still to be sent, and whose a copy is that comes back.
+
+Pure. A broker gives every message back to us, because we read our own branch. A copy that we did not send was made by
+somebody else, and the engine is told.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from gateway.payloads import Below
+
+ECHOES = 16  # publications of one topic whose copy may still be under way
+
+
+@dataclass(slots=True)
+class State:
+    latest: bytes
+    dirty: bool = True
+    sent: deque[bytes] = field(default_factory=lambda: deque(maxlen=ECHOES))  # copies expected, in order
+    held: bytes | None = None  # the last one that the broker is known to hold
+
+
+class Retained:
+    """Owned by one pump's thread. Topics are below the root."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, State] = {}
+        self._dirty: dict[str, None] = {}  # topics in the order in which they changed
+
+    def put(self, topic: str, payload: bytes) -> None:
+        """The newest wins; an empty payload, which would delete the state at the broker, is refused."""
+        if not payload:
+            raise ValueError("a retained state is never empty")
+        state = self._states.setdefault(topic, State(payload))
+        state.latest, state.dirty = payload, True
+        self._dirty[topic] = None
+
+    def connected(self) -> None:
+        """A new connection: everything is sent again. What was under way may or may not have reached the broker."""
+        for state in self._states.values():
+            state.dirty = True
+        self._dirty = dict.fromkeys(self._states)
+
+    def next(self) -> Below | None:
+        """The state to publish now, retained."""
+        if not self._dirty:
+            return None
+        topic = next(iter(self._dirty))
+        del self._dirty[topic]
+        state = self._states[topic]
+        state.dirty = False
+        state.sent.append(state.latest)
+        return Below(topic, state.latest)
+
+    def acked(self, message: Below, *, taken: bool) -> None:
+        """PUBACK. A refused one has no copy to wait for."""
+        state = self._states[message.topic]
+        if taken:
+            state.held = message.payload
+        elif message.payload in state.sent:
+            state.sent.remove(message.payload)
+
+    def is_ours(self, topic: str, payload: bytes, *, retained: bool) -> bool:
+        """Whether what came back is what we sent.
+
+        `retained`: the broker's stored state, on subscribing. It may be any that this run has under way or knows
+        there. Otherwise it was published just now, and ours come back in the order in which they were sent.
+        """
+        state = self._states.get(topic)
+        if state is None:
+            return False
+        if retained:
+            return payload == state.held or payload in state.sent
+        if payload not in state.sent:
+            return False
+        while state.sent.popleft() != payload:
+            pass  # one that never came: refused without a word, or lost with the connection before
+        return True
