@@ -14,9 +14,9 @@ ZONE = ZoneInfo("Asia/Shanghai")
 
 
 def at(seconds: float, day: str = "2026-06-07 09:00:00", clock: ClockState = ClockState.SYNCHRONISED) -> Moment:
-    """`seconds` after the local time `day`; the monotonic clock began 1000 s before that."""
+    """`seconds` after the local time `day`; the monotonic clock began a day before that."""
     wall = datetime.fromisoformat(day).replace(tzinfo=ZONE)
-    return Moment(round((wall.timestamp() + seconds) * NANO), round((1000 + seconds) * NANO), clock)
+    return Moment(round((wall.timestamp() + seconds) * NANO), round((86400 + seconds) * NANO), clock)
 
 
 def ids() -> Callable[[], str]:
