@@ -131,7 +131,7 @@ class Profile(Strict):
     bridge: int = Field(default=0, ge=0, le=100)  # undefined registers that may be read over to save a request
     required: tuple[Literal["start", "scale", "points", "codes", "function"], ...] = ()  # options the stanza must give
     serial: Serial = Serial()
-    point: tuple[Point, ...] = Field(min_length=1)
+    point: tuple[Point, ...]
     status: tuple[Status, ...] = ()
     provision: Provisioning | None = None
     action: dict[str, Action] = Field(default_factory=dict)
@@ -146,8 +146,9 @@ class Profile(Strict):
         for status in self.status:
             unknown(status.points, names, "point")
         for point in self.point:
-            if (point.type == "bit") != ((point.function or self.function) in {1, 2}):
-                raise ValueError(f"{point.name}: functions 1 and 2 read bits, 3 and 4 read registers")
+            _fits(point, point.function or self.function)
+        if not self.point:
+            raise ValueError("a profile has at least one [[point]]")
         return self
 
 
@@ -166,12 +167,20 @@ class Options(Strict):
     stop_bits: Literal[1, 2] | None = None
 
 
+# For the hint that an unknown key may be a known one misspelt.
+_KEYS = {
+    field.alias or name
+    for model in (Profile, Serial, Point, Status, Provisioning, Setting, Action)
+    for name, field in model.model_fields.items()
+}
+
+
 def load(path: Path) -> Driver:
     """The driver that a profile describes. Raises ProfileError naming the file; OSError when it cannot be read."""
     try:
         profile = Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        raise ProfileError(f"{path.name}: {sentences(error)}") from error
+        raise ProfileError(f"{path.name}: {sentences(error, _KEYS)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path.name}: {error}") from error
     if profile.name != path.stem:
@@ -220,6 +229,7 @@ def _chosen(profile: Profile, wanted: Options) -> list[Point]:
             update["codes"] = wanted.codes
         # validated again: a shift may leave the register space, a function may not fit the type
         chosen.append(Point.model_validate(point.model_dump() | update))
+        _fits(chosen[-1], chosen[-1].function or profile.function)
     if not chosen:
         raise ProfileError("points: at least one point must be there")
     for place in chosen:
@@ -229,6 +239,11 @@ def _chosen(profile: Profile, wanted: Options) -> list[Point]:
         if len(rivals) > 1:
             raise ProfileError(f"{' and '.join(rivals)} lie in the same register: a unit has one of them")
     return chosen
+
+
+def _fits(point: Point, function: Function) -> None:
+    if (point.type == "bit") != (function in {1, 2}):
+        raise ProfileError(f"{point.name}: functions 1 and 2 read bits, 3 and 4 read registers")
 
 
 def _build(profile: Profile, address: int, points: Iterable[Point]) -> Driver:
