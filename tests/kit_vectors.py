@@ -42,7 +42,10 @@ class Case:
 @cache
 def cases(driver: str) -> tuple[Case, ...]:
     """The cases of one driver; none when it has no file."""
-    path = FOLDER / f"{driver}.toml"
+    return read_cases(driver, FOLDER / f"{driver}.toml")
+
+
+def read_cases(driver: str, path: Path) -> tuple[Case, ...]:
     tables = tomllib.loads(path.read_text(encoding="utf-8"))["case"] if path.is_file() else []
     found = []
     for table in tables:

@@ -169,6 +169,15 @@ def test_any_bytes_at_all(name: str, data: st.DataObject) -> None:
         assert len(frame) == read.frame(frame)
 
 
+def assert_case_holds(case: Case) -> None:
+    """All that a case proves, for one that lies elsewhere."""
+    test_true_bytes_give_true_values(case)
+    test_requests_are_the_documented_ones(case)
+    test_damaged_bytes_give_no_value(case)
+    test_frames_are_found_in_any_stream(case)
+    test_an_echo_is_never_an_answer(case)
+
+
 # ---- helpers ----------------------------------------------------------------------------------------------------
 
 

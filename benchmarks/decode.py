@@ -1,0 +1,64 @@
+"""How many frames a second each driver finds in a stream and decodes, on one core: `python -m benchmarks.decode`.
+
+A frame is one answer of the device, with as many replies as it has reads. Each is fed through the framing and decoded,
+as the bus does it. No driver may be below `FLOOR`; the exit code says so.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from drivers import library
+from drivers.frames import Scanner
+from tests.kit_vectors import Case, cases
+
+FLOOR = 20_000  # frames a second, on the project's two-core reference machine
+SPAN_S = 0.05  # of one measurement; the best of five counts, as a busy machine only ever makes it slower
+ROUNDS = 5
+
+
+def work(case: Case) -> Callable[[], object]:
+    driver = case.device()
+    pairs = [(Scanner(read.frame), reply) for read, reply in zip(driver.reads, case.replies, strict=True)]
+    stream = driver.transport in {"serial", "tcp"}
+
+    def once() -> object:
+        if stream:
+            return driver.decode(tuple(scanner.feed(reply)[0] if reply else b"" for scanner, reply in pairs))
+        return driver.decode(case.replies)
+
+    return once
+
+
+def frames_a_second(once: Callable[[], object]) -> float:
+    best = 0.0
+    for _ in range(ROUNDS):
+        count, began = 0, time.perf_counter()
+        while (spent := time.perf_counter() - began) < SPAN_S:
+            for _ in range(100):
+                once()
+            count += 100
+        best = max(best, count / spent)
+    return best
+
+
+def main() -> int:
+    slow = []
+    for name in library.names():
+        values = [case for case in cases(name) if "expect" in case.given]
+        if not values:
+            continue
+        case = max(values, key=lambda case: sum(map(len, case.replies)))  # the longest answer
+        rate = frames_a_second(work(case))
+        size = sum(map(len, case.replies))
+        print(f"{name:24} {rate:10,.0f} frames/s   {size:5} bytes   {rate * size / 1e6:6.2f} MB/s")
+        if rate < FLOOR:
+            slow.append(name)
+    print(f"below {FLOOR:,}: {', '.join(slow) or 'none'}")
+    return bool(slow)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
