@@ -64,7 +64,8 @@ class _Point:
         if reading.quality is not Quality.GOOD or reading.value is None:
             return
         before = self.good.value if self.good is not None else None
-        if before is None or before != reading.value:
+        silent = reading.at.seconds_since(self.heard) > self.max_age_s
+        if before is None or before != reading.value or silent:  # nobody knows what it did meanwhile
             self.still = reading.at
         if before is not None and before != reading.value:
             step = round(abs(reading.value - before), 6)
@@ -156,7 +157,7 @@ def _seen(name: str, window: Window, now: Moment) -> Seen:
     got = window.value(now)
     quality = Quality.MISSING if got.value is None else Quality.GOOD
     reason = "no good sample" if got.value is None else None
-    silent_s = 0.0 if got.at is None else now.seconds_since(got.at)
+    silent_s = window.wanted.window_s if got.at is None else now.seconds_since(got.at)
     bound = window.wanted.lower_bound
     return Seen(name, got.value, quality, got.valid, got.n, got.at, reason, lower_bound=bound, silent_s=silent_s)
 

@@ -1,0 +1,177 @@
+"""The venue's calendar: sessions, listening windows, quiet hours, night, exam days, custody, margins, zones."""
+
+from __future__ import annotations
+
+import os
+import time as system_time
+import tomllib
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from kit_alarms import at
+
+from gateway.calendar import Calendar, Span
+from gateway.config import Config
+from gateway.moment import NANO, ClockState, Moment
+
+EXAM: dict[str, Any] = tomllib.loads("""
+venue = { id = "zj-no1", name = "考点" }
+quiet = [{ from = "12:00", to = "14:30" }, { from = "21:00", to = "06:30" }]
+custody = { start = 2026-06-05T16:00:00, end = 2026-06-10T18:00:00 }
+
+[[session]]
+name = "语文"
+start = 2026-06-07T09:00:00
+end = 2026-06-07T11:30:00
+
+[[session]]
+name = "数学"
+start = 2026-06-07T15:00:00
+end = 2026-06-07T17:00:00
+
+[[session]]
+name = "英语"
+start = 2026-06-08T15:00:00
+end = 2026-06-08T17:00:00
+listening = [{ start = 2026-06-08T15:00:00, end = 2026-06-08T15:30:00 }]
+""")
+CALENDAR = Calendar(Config.model_validate(EXAM))
+
+PHASES = [
+    ("2026-06-07 08:59:59.999", "custody day exam-day", None),
+    ("2026-06-07 09:00:00", "custody day exam-day session", "语文"),
+    ("2026-06-07 11:29:59.999", "custody day exam-day session", "语文"),
+    ("2026-06-07 11:30:00", "custody day exam-day", None),
+    ("2026-06-07 12:00:00", "custody day exam-day quiet", None),
+    ("2026-06-07 14:30:00", "custody day exam-day", None),
+    ("2026-06-08 15:29:00", "custody day exam-day listening session", "英语"),
+    ("2026-06-08 15:30:00", "custody day exam-day session", "英语"),
+    ("2026-06-08 21:59:59", "custody day exam-day quiet", None),
+    ("2026-06-08 22:00:00", "custody exam-day night quiet", None),
+    ("2026-06-08 23:59:59.999", "custody exam-day night quiet", None),
+    ("2026-06-09 00:00:00", "custody night quiet", None),
+    ("2026-06-09 05:59:59", "custody night quiet", None),
+    ("2026-06-09 06:00:00", "custody day quiet", None),
+    ("2026-06-09 06:30:00", "custody day", None),
+    ("2026-06-05 15:59:59", "day", None),
+    ("2026-06-05 16:00:00", "custody day", None),
+    ("2026-06-10 18:00:00", "day", None),
+]
+
+
+@pytest.mark.parametrize(("local", "names", "session"), PHASES)
+def test_phases(local: str, names: str, session: str | None) -> None:
+    """Each window holds from its first moment to before its last, over midnight too."""
+    phase = CALENDAR.phase(at(0, local))
+
+    assert {*names.split(), "always"} == phase.names
+    assert session == phase.session
+
+
+@pytest.fixture(params=["UTC", "America/New_York", "Pacific/Kiritimati"])
+def machine_zone(request: pytest.FixtureRequest) -> Iterator[str]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = request.param
+    system_time.tzset()
+    yield request.param
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    system_time.tzset()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.integers(-3 * 86400, 5 * 86400), st.sampled_from([-1, 0, 1]))
+def test_schedule_is_the_venues_whatever_the_machines(machine_zone: str, seconds: int, midnight: int) -> None:
+    """E3: at any second, and around any midnight, the phases are those of Asia/Shanghai, whatever the machine has."""
+    if midnight:
+        seconds = seconds // 86400 * 86400 + 15 * 3600 + midnight  # 09:00 plus 15 h
+    now = at(seconds)
+    local = datetime(2026, 6, 7, 9) + timedelta(seconds=seconds)  # noqa: DTZ001  what a wall clock at the venue shows
+    hour = local.hour + local.minute / 60
+    expected = {"always"} | ({"night"} if hour >= 22 or hour < 6 else {"day"})
+    expected |= {"quiet"} if 12 <= hour < 14.5 or hour >= 21 or hour < 6.5 else set()
+    expected |= {"exam-day"} if local.day in (7, 8) else set()
+    expected |= {"custody"} if EXAM["custody"]["start"] <= local < EXAM["custody"]["end"] else set()
+    expected |= {"session"} if any(one["start"] <= local < one["end"] for one in EXAM["session"]) else set()
+    listening = EXAM["session"][2]["listening"][0]
+    expected |= {"listening"} if listening["start"] <= local < listening["end"] else set()
+
+    assert expected == CALENDAR.phase(now).names
+
+
+MARGINS = [
+    ("session", "2026-06-07 08:50:00", 600, 0, True),
+    ("session", "2026-06-07 08:49:59", 600, 0, False),
+    ("session", "2026-06-07 11:30:00", 0, 1, True),
+    ("session", "2026-06-07 11:30:01", 0, 1, False),
+    ("quiet", "2026-06-08 00:30:00", 0, 0, True),
+    ("day", "2026-06-08 23:30:00", 0, 2 * 3600, True),
+    ("night", "2026-06-07 21:00:00", 3600, 0, True),
+    ("day", "2026-06-08 00:00:00", 0, 2 * 3600, False),
+    ("day", "2026-06-08 04:00:00", 2 * 3600, 0, True),
+    ("day", "2026-06-07 23:59:59", 6 * 3600 + 1, 0, True),
+    ("exam-day", "2026-06-06 23:00:00", 3600, 0, True),
+    ("custody", "2026-06-10 18:30:00", 0, 3600, True),
+]
+
+
+@pytest.mark.parametrize(("when", "local", "before_s", "after_s", "holds"), MARGINS)
+def test_margins(when: Any, local: str, before_s: float, after_s: float, holds: bool) -> None:
+    """A margin makes a window begin earlier or end later, over midnight too."""
+    assert holds == (CALENDAR.span(when, at(0, local), before_s, after_s) is not None)
+
+
+def test_span_says_which_window() -> None:
+    """The window that holds is known with its session and its times, so that people can be told why."""
+    span = CALENDAR.span("listening", at(0, "2026-06-08 15:10:00"))
+    night = CALENDAR.span("night", at(0, "2026-06-08 01:00:00"))
+
+    assert span is not None
+    assert night is not None
+    assert ("英语", "2026-06-08T15:00:00+08:00") == (span.name, span.start and span.start.isoformat())
+    assert "2026-06-07T22:00:00+08:00" == (night.start and night.start.isoformat())
+    assert Span("always") == CALENDAR.span("always", at(0))
+
+
+@pytest.mark.parametrize("clock", [ClockState.UNSYNCHRONISED, ClockState.FLOOR])
+def test_custody_when_the_time_is_not_known(clock: ClockState) -> None:
+    """Unknown custody means sealed: without a set clock, or without a [custody] table, it holds at any time."""
+    without = Calendar(Config.model_validate({"venue": EXAM["venue"]}))
+    winter = at(0, "2026-01-01 12:00:00")
+
+    assert CALENDAR.span("custody", winter) is None
+    assert CALENDAR.span("custody", Moment(winter.wall_ns, winter.mono_ns, clock)) is not None
+    assert Span("custody") == without.span("custody", winter)
+
+
+def test_clock_jump_moves_the_phase_and_nothing_else() -> None:
+    """E1: the phase is a matter of the wall clock alone; it is right again with the clock."""
+    now = at(0, "2026-06-07 10:00:00")
+    jumped = Moment(now.wall_ns + 14 * 86400 * NANO, now.mono_ns)
+
+    assert ("语文", None, "语文") == tuple(CALENDAR.phase(moment).session for moment in (now, jumped, now))
+
+
+def test_other_night_hours() -> None:
+    """The hours of night can be others where the county's government set them so."""
+    calendar = Calendar(Config.model_validate({"venue": EXAM["venue"]}), night=(time(23), time(7)))
+
+    assert "day" in calendar.phase(at(0, "2026-06-07 22:30:00")).names
+    assert "night" in calendar.phase(at(0, "2026-06-07 06:30:00")).names
+
+
+def test_times_with_an_offset() -> None:
+    """A time with an offset means that instant, also where it was not written in the venue's zone."""
+    config = Config.model_construct(**Config.model_validate(EXAM).__dict__)
+    session = config.session[0].model_copy(
+        update={"start": datetime(2026, 6, 7, 1, tzinfo=UTC), "end": datetime(2026, 6, 7, 3, 30, tzinfo=UTC)}
+    )
+    calendar = Calendar(config.model_copy(update={"session": (session,)}))
+
+    assert [None, "语文"] == [calendar.phase(at(s)).session for s in (-1, 0)]
