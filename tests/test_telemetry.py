@@ -1,0 +1,183 @@
+"""Which readings go to a broker next, and how far the cursor stands."""
+
+from __future__ import annotations
+
+from gateway.moment import NANO, Moment
+from gateway.payloads import Below
+from gateway.sinks.telemetry import LATE_BLOCKS, LIVE_BLOCKS, Allowance, ReadingsWish, Telemetry
+
+START = Moment(1_780_800_000 * NANO, 1_000 * NANO)
+
+
+def made(rate: int = 0, cursor: int = 0) -> Telemetry:
+    telemetry = Telemetry(Allowance(rate))
+    telemetry.begin(cursor)
+    return telemetry
+
+
+def answer(telemetry: Telemetry, wish: ReadingsWish | None, count: int = 10) -> None:
+    assert wish is not None
+    upto = min(wish.high, wish.low + wish.limit)
+    telemetry.fill(wish, upto, [Below("t", b"%d-%d" % (wish.low, upto))], count)
+
+
+def send(telemetry: Telemetry, *, historical: bool, taken: bool = True) -> bytes | None:
+    found = telemetry.next(historical=historical)
+    if found is None:
+        return None
+    parcel, message = found
+    telemetry.acked(parcel, taken=taken)
+    return message.payload
+
+
+def test_nothing_is_asked_before_the_cursor_is_known() -> None:
+    """Without the journal there is nothing to send, and no cursor to move."""
+    telemetry = Telemetry(Allowance(0))
+    telemetry.grown(100)
+    telemetry.disconnected()
+
+    assert telemetry.wish(START) is None
+    assert telemetry.cursor() is None
+
+
+def test_live_readings_follow_the_journal() -> None:
+    """New blocks are asked for one range at a time, and the cursor moves when the broker has them."""
+    telemetry = made(cursor=5)
+    telemetry.grown(7)
+    wish = telemetry.wish(START)
+
+    assert wish == ReadingsWish(5, 7, LIVE_BLOCKS, historical=False)
+    assert telemetry.wish(START) is None
+
+    answer(telemetry, wish)
+
+    assert telemetry.cursor() == 5
+    assert telemetry.wish(START) is None
+    assert send(telemetry, historical=False) == b"5-7"
+    assert telemetry.cursor() == 7
+    assert send(telemetry, historical=False) is None
+
+
+def test_live_goes_first_after_an_outage() -> None:
+    """C9: the newest minute is live; what is older is backlog, and the cursor waits for it."""
+    telemetry = made()
+    telemetry.grown(100)
+    live, late = telemetry.wish(START), telemetry.wish(START)
+
+    assert live == ReadingsWish(85, 100, LIVE_BLOCKS, historical=False)
+    assert late == ReadingsWish(0, 85, LATE_BLOCKS, historical=True)
+
+    answer(telemetry, live)
+    answer(telemetry, late)
+
+    assert send(telemetry, historical=False) == b"85-100"
+    assert telemetry.cursor() == 0
+    assert telemetry.behind()
+    assert send(telemetry, historical=True) == b"0-10"
+    assert telemetry.cursor() == 10
+
+
+def test_the_backlog_keeps_to_its_rate() -> None:
+    """C9: 500 readings a second, say, and not one more on the average."""
+    telemetry = made(rate=500)
+    telemetry.grown(10_000)
+    answer(telemetry, telemetry.wish(START))
+    sent, now = 0, START
+    for _ in range(100):
+        while (wish := telemetry.wish(now)) is not None:
+            answer(telemetry, wish, 100)
+            sent += 100
+            send(telemetry, historical=True)
+        now = now.after(0.1)
+
+    assert 5_000 <= sent <= 5_600
+
+
+def test_the_drain_ends_and_the_cursor_arrives() -> None:
+    """Without a limit the whole backlog goes, in order, and the cursor ends at the newest place."""
+    telemetry = made()
+    telemetry.grown(100)
+    seen = []
+    while (wish := telemetry.wish(START)) is not None:
+        answer(telemetry, wish)
+        seen.append(send(telemetry, historical=wish.historical))
+
+    assert seen == [b"85-100", *(b"%d-%d" % (low, min(low + 10, 85)) for low in range(0, 85, 10))]
+    assert telemetry.cursor() == 100
+    assert not telemetry.behind()
+
+
+def test_a_lost_connection_sends_again_what_was_under_way() -> None:
+    """C5: handed to the client is not sent: unproven ranges come back, and nothing is left out."""
+    telemetry = made()
+    telemetry.grown(100)
+    live, late = telemetry.wish(START), telemetry.wish(START)
+    answer(telemetry, live)
+    answer(telemetry, late)
+    old = telemetry.next(historical=False)
+    telemetry.disconnected()
+
+    assert old is not None
+
+    telemetry.acked(old[0], taken=True)  # of the connection before: it proves nothing now
+
+    assert telemetry.cursor() == 0
+
+    ranges = []
+    while (wish := telemetry.wish(START)) is not None:
+        answer(telemetry, wish)
+        ranges.append((wish.low, wish.high))
+        send(telemetry, historical=True)
+
+    assert ranges[0] == (0, 10)
+    assert ranges[-1] == (95, 100)
+    assert telemetry.cursor() == 100
+
+
+def test_what_the_broker_refuses_is_not_passed_over() -> None:
+    """C14: the cursor stays before a refused message; after the next connecting all since then is sent again."""
+    telemetry = made()
+    telemetry.grown(5)
+    wish = telemetry.wish(START)
+    assert wish is not None
+    telemetry.fill(wish, 5, [Below("a", b"1"), Below("b", b"2")], 2)
+    send(telemetry, historical=False, taken=False)
+    send(telemetry, historical=False)
+    telemetry.grown(6)
+    answer(telemetry, telemetry.wish(START))
+    send(telemetry, historical=False, taken=False)
+
+    assert telemetry.cursor() == 0
+
+    telemetry.disconnected()
+    wish = telemetry.wish(START)
+
+    assert wish == ReadingsWish(0, 6, LATE_BLOCKS, historical=True)
+
+
+def test_an_unreadable_journal_is_asked_again() -> None:
+    """A card that does not answer costs time, not readings; late answers of another connection are dropped."""
+    telemetry = made()
+    telemetry.grown(3)
+    wish = telemetry.wish(START)
+    assert wish is not None
+    telemetry.grown(100)
+    telemetry.not_filled(wish)
+
+    assert telemetry.wish(START) == wish._replace(high=100)
+
+    telemetry.disconnected()
+    telemetry.fill(wish, 3, [Below("t", b"late")], 1)
+
+    assert telemetry.next(historical=False) is None
+
+
+def test_empty_ranges_are_passed_over() -> None:
+    """Blocks that retention has removed leave nothing to send."""
+    telemetry = made()
+    telemetry.grown(3)
+    wish = telemetry.wish(START)
+    assert wish is not None
+    telemetry.fill(wish, 3, [], 0)
+
+    assert telemetry.cursor() == 3
