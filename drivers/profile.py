@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,6 +63,7 @@ class Point(Strict):
     codes: dict[int, float] | None = None
     sentinels: dict[int, str] = Field(default_factory=dict)
     fitted: bool = True  # False: only where the device's stanza names it in `points`
+    warm_up_s: float = Field(default=0.0, ge=0)  # of this element; the slowest one that is fitted counts for all
 
     @property
     def name(self) -> str:
@@ -246,7 +247,7 @@ def _fits(point: Point, function: Function) -> None:
         raise ProfileError(f"{point.name}: functions 1 and 2 read bits, 3 and 4 read registers")
 
 
-def _build(profile: Profile, address: int, points: Iterable[Point]) -> Driver:
+def _build(profile: Profile, address: int, points: Sequence[Point]) -> Driver:
     serial = profile.serial
     low_first = profile.words == "low-first"
     fields = [_field(point, point.function or profile.function, low_first) for point in points]
@@ -268,7 +269,7 @@ def _build(profile: Profile, address: int, points: Iterable[Point]) -> Driver:
         stop_bits=serial.stop_bits,
         address=address,
         every_s=serial.every_s,
-        warm_up_s=serial.warm_up_s,
+        warm_up_s=max(serial.warm_up_s, *(point.warm_up_s for point in points)),
         at=lambda address, options: at(profile, address, options),
         provision=_provision(profile.provision, address) if profile.provision else None,
         actions={name: _writes(address, action.writes) for name, action in profile.action.items()},

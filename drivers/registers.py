@@ -144,11 +144,11 @@ class Table:
 
     def _find(self, place: Place) -> tuple[int, int]:
         """Which block a place lies in, and how far from the block's first register."""
-        for index, block in enumerate(self.blocks):
-            offset = place.address - block.start
-            if block.function == place.function and offset >= 0 and offset + place.width <= block.count:
-                return index, offset
-        raise AssertionError(f"no block holds {place}")
+        return next(
+            (index, place.address - block.start)
+            for index, block in enumerate(self.blocks)
+            if block.function == place.function and block.start <= place.address < block.start + block.count
+        )
 
     def _raw(self, place: Place) -> Raw:
         index, offset = self._find(place)

@@ -21,7 +21,7 @@ from drivers import modbus
 from drivers._options import Options
 from drivers._values import invalid, within
 from drivers.base import Driver, Measurement, Read
-from drivers.errors import BadFrame, NotReady
+from drivers.errors import NotReady
 
 ADDRESS = 0x61
 READY = modbus.read(ADDRESS, modbus.READ_HOLDING, 0x0027, 1)
@@ -33,16 +33,10 @@ def start(pressure_mbar: int = 0) -> bytes:
     return modbus.write_register(ADDRESS, 0x0036, pressure_mbar)
 
 
-def interval(seconds: int) -> bytes:
-    """From 2 to 1800 s between measurements; kept over power-off."""
-    return modbus.write_register(ADDRESS, 0x0025, seconds)
-
-
 def decode(replies: tuple[bytes, ...]) -> list[Measurement]:
-    if len(replies) != 2:
-        raise BadFrame(f"{len(replies)} replies to two requests")
-    ready = modbus.registers(READY, replies[0])[0]
-    numbers = struct.unpack(">3f", modbus.parse(DATA, replies[1]))
+    flag, data = replies
+    (ready,) = modbus.registers(READY, flag)
+    numbers = struct.unpack(">3f", modbus.parse(DATA, data))
     if not ready:
         raise NotReady("no new values since the last read")
     if numbers[0] == 0:

@@ -272,6 +272,14 @@ def test_options_change_what_they_name_and_nothing_else() -> None:
     assert modbus.read(1, 4, 1, 2) == before.reads[0].send
 
 
+def test_only_a_slow_element_makes_a_box_slow() -> None:
+    """Dust and CO2 need a minute, noise does not: a box without them counts at once."""
+    box = library.find("renke_byh_m")
+    assert box.at is not None
+
+    assert (2.0, 60.0) == tuple(box.at(1, {"points": points}).warm_up_s for points in (["laf"], ["laf", "pm10"]))
+
+
 def test_the_order_of_words_is_an_option() -> None:
     """Some makers send the low word first, and say so nowhere."""
     mine = made(HEAD + POINT.replace("30, 120", "0, 1e9") + 'type = "u32"\n')
