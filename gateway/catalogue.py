@@ -40,7 +40,12 @@ def N_(message: str, /) -> str:  # noqa: N802  gettext's usual name for "transla
 
 def _in(language: str, message: str, values: dict[str, object]) -> str:
     text = message if language == "en" else _translations(language).gettext(message)
-    return text.format(**values) if values else text
+    return text.format(**{name: _word(language, value) for name, value in values.items()}) if values else text
+
+
+def _word(language: str, value: object) -> object:
+    """A value that is itself in every language (what `both` made) speaks the one asked for."""
+    return value[language] if isinstance(value, dict) and language in value else value
 
 
 @lru_cache(maxsize=len(LANGUAGES))

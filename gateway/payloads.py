@@ -7,13 +7,14 @@ they see against it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Literal, NamedTuple
 
 from drivers.quantities import QUANTITIES, Stream
 from gateway import __version__
+from gateway.journal.chain import canonical, verify
 from gateway.moment import Moment
 from gateway.values import Event, Reading, Readings
 
@@ -113,14 +114,32 @@ def contact_state(
     return Below(f"{stream}/contact/{name}", encode(message))
 
 
-def alarm_state(origin: Origin, stream: Stream, alarm: str, event: Event | None, fields: Mapping[str, Any]) -> Below:
+def alarm_state(
+    origin: Origin,
+    stream: Stream,
+    alarm: str,
+    event: Event | None,
+    fields: Mapping[str, Any],
+    sign: Callable[[bytes], str],
+) -> Below:
     """The alarm as it stands, with `event`, the last of this run about it: what was sent and never committed shows.
 
-    `fields` carries at least `kind`, `severity`, `state`, `condition`, `activation`, `revision`, `since`.
+    `fields` carries at least `kind`, `severity`, `state`, `condition`, `activation`, `revision`, `since`. Signed over
+    its canonical JSON without `sig`, so that the next run knows its own.
     """
     last = event and {"run": event.run, "seq": event.seq, "hash": event.hash, "number": event.number}
-    message = _head(origin, stream=stream, alarm=alarm) | dict(fields) | {"event": last}
-    return Below(f"{stream}/alarm/{alarm}", encode(message))
+    message = _head(origin, stream=stream, alarm=alarm, run=origin.run) | dict(fields) | {"event": last}
+    return Below(f"{stream}/alarm/{alarm}", encode(message | {"sig": sign(canonical(message))}))
+
+
+def read_alarm_state(payload: bytes, key: str) -> dict[str, Any] | None:
+    """An alarm's state that the gateway with this public key signed; None for anything else."""
+    try:
+        message = json.loads(payload)
+        signature = message.pop("sig")
+        return message if verify(key, canonical(message), signature) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def head(origin: Origin, now: Moment, stream: Stream, *, run: str | None, seq: int, hash_: str | None) -> Below:

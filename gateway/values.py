@@ -215,6 +215,7 @@ class SeenRetained:
     topic: str  # below the root
     payload: bytes
     at: Moment
+    live: bool = False  # published just now by somebody else, not found at connecting
 
 
 # ---- what the engine hands out ----------------------------------------------------------------------------------

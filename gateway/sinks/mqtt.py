@@ -389,7 +389,8 @@ class MqttPump:
         if branch in ("command", "receipt"):
             self._tell(Inbound(below, message.payload, message.retained, self.name, now))
         elif below == "status":
-            self._seen_status(message.payload, now)
+            if not message.retained:  # what stood there before our birth is overwritten by it anyway
+                self._seen_status(message.payload, now)
         elif rest == "event" and (stream := _stream(below)):
             self._accepted(self._outbox.echoed(stream, message.payload, now), now)
             if stream in self._outbox.proven():
@@ -397,7 +398,7 @@ class MqttPump:
         elif rest.startswith("reading/"):
             self._echoed_reading(link, message.payload)
         elif not self._retained.is_ours(below, message.payload, retained=message.retained):
-            self._tell(SeenRetained(self.name, below, message.payload, now))
+            self._tell(SeenRetained(self.name, below, message.payload, now, live=not message.retained))
 
     def _seen_status(self, payload: bytes, now: Moment) -> None:
         """A `status` that is not ours (the will of a connection before, or a forgery) does not stay at the broker."""

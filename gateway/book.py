@@ -1,0 +1,293 @@
+"""The book of alarms: every alarm of this venue, where it stands, and the events that its transitions become.
+
+Owned by the engine's thread. An event is numbered, chained and signed here, once, and handed out at the same moment to
+the journal and to every broker.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import tzinfo
+from typing import Any, Protocol
+
+from drivers.quantities import Stream
+from gateway import alarms, payloads
+from gateway.alarms import UNACKNOWLEDGED, Alarm, Definition, Given, Signal, State, Transition
+from gateway.findings import Evidence, Finding
+from gateway.journal.chain import Chain, Identity, uuid7
+from gateway.moment import Moment
+from gateway.payloads import Origin
+from gateway.snapshots import from_json, to_json, union
+from gateway.values import Event
+from gateway.wording import Text, happened
+
+log = logging.getLogger(__name__)
+
+ROUTINE = frozenset({"received"})  # events about receipts need none, or there would be no end of them
+REMEMBERED = 5000  # events whose hash and delivery are kept in mind
+
+
+class Outputs(Protocol):
+    """Where events go. Every method only puts on a queue."""
+
+    def event(self, event: Event, snapshot: bytes) -> None: ...
+    def retain(self, topic: str, payload: bytes) -> None: ...
+    def latches(self, standing: Mapping[str, str]) -> None: ...
+    def received(self, number: int, hash_: str, station: str, wall_ns: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Page:
+    """One alarm in the book."""
+
+    definition: Definition
+    alarm: Alarm
+    evidence: Evidence
+    last: Event | None = None  # its last event of this run
+    opening: int = 0  # number of the event that last raised or repeated it
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of one event: for receipts, and for `why`."""
+
+    number: int
+    alarm: str
+    revision: int
+    stream: Stream
+    transition: str
+    needs_receipt: bool
+    accepted: dict[str, str] = field(default_factory=dict)  # sink: when, or why not
+    received: dict[str, str] = field(default_factory=dict)  # station: when
+
+
+@dataclass(slots=True)
+class Book:
+    """`session(now)` names the exam paper being written, or None."""
+
+    chain: Chain
+    identity: Identity
+    origin: Origin
+    outputs: Outputs
+    session: Callable[[Moment], str | None]
+    pages: dict[str, Page] = field(default_factory=dict)
+    sent: OrderedDict[str, Sent] = field(default_factory=OrderedDict)  # by hash
+    left: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)  # written alarms not yet defined
+
+    @property
+    def zone(self) -> tzinfo:
+        return self.origin.zone
+
+    # ---- entering alarms -----------------------------------------------------------------------------------------
+
+    def define(self, definition: Definition, what: Text, now: Moment) -> None:
+        """Enter an alarm where it stood before, or give a known one its new definition."""
+        page = self.pages.get(definition.name)
+        if page is not None:
+            page.definition = definition
+            return
+        page = Page(definition, Alarm(definition.name), Evidence(what))
+        for written in self.left.pop(definition.name, []):
+            try:
+                page.alarm = union([page.alarm, from_json(written["life"], now)])
+            except (KeyError, TypeError, ValueError) as error:
+                log.warning("event=bad-snapshot alarm=%s error=%r", definition.name, error)
+                continue
+            page.evidence = Evidence.from_json(written.get("evidence"), page.evidence)
+        self.pages[definition.name] = page
+
+    def define_left(self, now: Moment) -> None:
+        """Custody alarms that stand and whose contact is no longer configured keep their page until they are reset."""
+        for name, snapshots in list(self.left.items()):
+            written = snapshots[0].get("definition")
+            try:
+                definition = Definition(**{**written, "escalation": ()})  # type: ignore[dict-item]
+                standing = any(from_json(each["life"], now).standing for each in snapshots)
+            except (KeyError, TypeError, ValueError):
+                continue
+            if definition.custody and standing:
+                self.define(definition, {"zh": name, "en": name}, now)
+
+    def adopt(self, name: str, found: Alarm, now: Moment) -> None:
+        """An alarm as a broker still holds it: it can add to what is known and never take away."""
+        page = self.pages.get(name)
+        if page is None or not found.standing:
+            return
+        newer = union([page.alarm, replace(found, name=name)])
+        if newer is page.alarm:
+            return
+        page.alarm, passed = alarms.resume(page.definition, newer, now)
+        self._record(page, passed)
+        self.publish(page, now)
+        self._latch()
+
+    def resume(self, now: Moment) -> None:
+        """After a start: standing alarms of custody are said again, and every state is published."""
+        for page in self.pages.values():
+            page.alarm, passed = alarms.resume(page.definition, page.alarm, now)
+            self._record(page, passed)
+            self.publish(page, now)
+        self._latch()
+
+    # ---- what happens --------------------------------------------------------------------------------------------
+
+    def find(self, finding: Finding) -> None:
+        page = self.pages[finding.alarm]
+        silent = finding.signal in (Signal.CLEAR, Signal.UNKNOWN) and finding.evidence.value is None
+        if not silent:
+            page.evidence = finding.evidence
+        self.signal(finding.alarm, finding.signal, finding.at, finding.given)
+
+    def signal(self, name: str, signal: Signal, now: Moment, given: Given = alarms.NOTHING) -> tuple[Transition, ...]:
+        """Step one alarm and record what passed. Raises `Refused` when a person's command may not be done."""
+        page = self.pages[name]
+        page.alarm, passed = alarms.step(page.definition, page.alarm, signal, now, lambda: uuid7(now.wall_ns), given=given)
+        if passed:
+            self._record(page, passed)
+            self.publish(page, now)
+            if page.definition.custody:
+                self._latch()
+        return passed
+
+    def tick(self, now: Moment) -> None:
+        """Whatever has fallen due by time alone."""
+        for name, page in self.pages.items():
+            due = alarms.due(page.definition, page.alarm)
+            if due is not None and due.mono_ns <= now.mono_ns:
+                self.signal(name, Signal.TICK, now)
+
+    def due(self) -> int | None:
+        """mono_ns at which `tick` must be called next, None when time alone changes nothing."""
+        waits = (alarms.due(page.definition, page.alarm) for page in self.pages.values())
+        return min((due.mono_ns for due in waits if due is not None), default=None)
+
+    def confirmed(self) -> dict[str, bool]:
+        return {name: page.alarm.condition for name, page in self.pages.items()}
+
+    def standing(self) -> list[Page]:
+        return [page for page in self.pages.values() if page.alarm.shown is not State.NORMAL]
+
+    # ---- delivery ------------------------------------------------------------------------------------------------
+
+    def stream_of(self, hash_: str) -> Stream | None:
+        sent = self.sent.get(hash_)
+        return sent.stream if sent is not None else None
+
+    def receive(self, hash_: str, station: str, now: Moment) -> None:
+        """A station has signed for an event. The same receipt again changes nothing."""
+        sent = self.sent[hash_]
+        if station in sent.received:
+            return
+        sent.received[station] = now.text(self.zone)
+        self.outputs.received(sent.number, hash_, station, now.wall_ns)
+        if sent.alarm in self.pages and sent.transition in ("raised", "repeated"):
+            self.signal(sent.alarm, Signal.RECEIVE, now, Given(by=station, revision=sent.revision))
+
+    def accepted(self, sink: str, number: int, why_not: str | None, now: Moment) -> None:
+        """A broker took an event, or did not; kept for `why`."""
+        for sent in reversed(self.sent.values()):
+            if sent.number == number:
+                sent.accepted[sink] = why_not or now.text(self.zone)
+            if sent.number <= number:
+                return
+
+    def remember(self, hash_: str, sent: Sent) -> None:
+        self.sent[hash_] = sent
+        while len(self.sent) > REMEMBERED:
+            self.sent.popitem(last=False)
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _record(self, page: Page, passed: Iterable[Transition]) -> None:
+        definition = page.definition
+        for transition in passed:
+            needs_receipt = definition.custody and transition.name not in ROUTINE
+            event = self.chain.make(
+                definition.stream,
+                self._fields(page, transition),
+                at=transition.at,
+                urgent=definition.custody,
+                needs_receipt=needs_receipt,
+            )
+            page.last = event
+            if transition.name in ("raised", "repeated"):
+                page.opening = event.number
+            revision = transition.alarm.revision
+            self.remember(
+                event.hash,
+                Sent(event.number, definition.name, revision, definition.stream, transition.name, needs_receipt),
+            )
+            self.outputs.event(event, payloads.encode(_snapshot(definition, transition.alarm, page.evidence)))
+
+    def _fields(self, page: Page, transition: Transition) -> dict[str, object]:
+        definition, alarm, evidence, given = page.definition, transition.alarm, page.evidence, transition.given
+        return {
+            "time": transition.at.text(self.zone),
+            "mono_ms": transition.at.mono_ns // 1_000_000,
+            "clock": transition.at.clock.value,
+            "alarm": definition.name,
+            "kind": definition.kind,
+            "severity": definition.severity,
+            "activation": alarm.activation,
+            "revision": alarm.revision,
+            "transition": transition.name,
+            "state": alarm.shown.value,
+            "condition": alarm.condition,
+            "point": definition.point,
+            "place": definition.place,
+            "value": evidence.value,
+            "unit": evidence.unit,
+            "limit": evidence.limit,
+            "quality": evidence.quality,
+            "set": evidence.rule_set,
+            "session": self.session(transition.at),
+            "reason": given.reason or evidence.reason,
+            "text": happened(transition.name, evidence.what, given.by, given.note),
+            "drill": alarm.drill,
+            "simulated": self.origin.simulated,
+            "by": given.by,
+            "note": given.note,
+        }
+
+    def publish(self, page: Page, now: Moment) -> None:
+        """The alarm's state, retained at every broker; signed, so that this gateway knows its own after a restart."""
+        definition, alarm = page.definition, page.alarm
+        fields = {
+            "kind": definition.kind,
+            "severity": definition.severity,
+            "place": definition.place,
+            "point": definition.point,
+            "state": alarm.shown.value,
+            "condition": alarm.condition,
+            "activation": alarm.activation,
+            "revision": alarm.revision,
+            "since": (alarm.raised or now).text(self.zone) if alarm.standing else None,
+            "text": page.evidence.what,
+            "life": to_json(alarm),
+        }
+        state = payloads.alarm_state(
+            self.origin, definition.stream, definition.name, page.last, fields, self.identity.sign
+        )
+        self.outputs.retain(state.topic, state.payload)
+
+    def _latch(self) -> None:
+        """Standing alarms of custody, for the file that lives beside the journal."""
+        self.outputs.latches(
+            {
+                name: json.dumps(_snapshot(page.definition, page.alarm, page.evidence))
+                for name, page in self.pages.items()
+                if page.definition.custody and page.alarm.standing
+            }
+        )
+
+    def unacknowledged(self) -> int:
+        return sum(page.alarm.state in UNACKNOWLEDGED for page in self.pages.values())
+
+
+def _snapshot(definition: Definition, alarm: Alarm, evidence: Evidence) -> dict[str, Any]:
+    """All that is needed to enter the alarm again after a restart."""
+    return {"definition": asdict(definition), "life": to_json(alarm), "evidence": evidence.to_json()}

@@ -1,0 +1,135 @@
+"""Alarms about the gateway itself and the devices' silence: what each is, and what the messages say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from gateway.alarms import Definition, Given, Signal
+from gateway.catalogue import both
+from gateway.findings import Evidence, Finding
+from gateway.moment import ClockState, Moment
+from gateway.values import BusState, Lost, Readings, SetAside, Severity, SinkState, StorageState
+from gateway.wording import STANDS, Text
+
+HAPPENING_S = 60.0  # an alarm about something that only happened is over so long after the last time
+SILENT_CYCLES = 5  # a device may miss so many answers …
+SILENT_S = 15.0  # … and this is the shortest time before its silence is an alarm
+CLOCK_S = 300.0  # a clock may need so long after the start to be set
+
+# name: (kind, severity, clear_after_s)
+SYSTEM: Mapping[str, tuple[str, Severity, float]] = {
+    "storage-events": ("storage", "high", 0.0),
+    "storage-readings": ("storage", "medium", 0.0),
+    "storage-latches": ("storage", "medium", 0.0),
+    "journal-set-aside": ("aside", "high", HAPPENING_S),
+    "configuration-refused": ("configuration", "high", 0.0),
+    "clock": ("clock", "medium", 0.0),
+    "receipt-refused": ("refused", "high", HAPPENING_S),
+    "command-refused": ("refused", "high", HAPPENING_S),
+    "state-altered": ("altered", "high", HAPPENING_S),
+    "sent-not-stored": ("unstored", "high", HAPPENING_S),
+}
+
+
+def text(kind: str, name: str, reason: object = "-") -> Text:
+    return both(STANDS[kind], name=name, reason=reason, place="-")
+
+
+def system_definitions(sinks: tuple[str, ...]) -> Iterator[tuple[Definition, Text]]:
+    for name, (kind, severity, clear_after_s) in SYSTEM.items():
+        yield Definition(name, kind, severity, "gateway", clear_after_s=clear_after_s), text(kind, name)
+    for sink in sinks:
+        yield Definition(f"link-{sink}", "link", "high", "gateway", raise_after_s=30.0), text("link", sink)
+
+
+@dataclass(slots=True)
+class DeviceWatch:
+    """Whether one device answers. A frame that is bad or a value that is unusable is an answer only if it is a reading."""
+
+    name: str
+    every_s: float
+    bus: str | None
+    place: str
+    answered: Moment | None = None
+    cause: str = "-"
+
+    @property
+    def silent_after_s(self) -> float:
+        return max(SILENT_CYCLES * self.every_s, SILENT_S)
+
+
+@dataclass(slots=True)
+class Health:
+    """Devices, buses and the clock, watched. Pure: told messages, gives signals."""
+
+    devices: dict[str, DeviceWatch]
+    buses: tuple[str, ...]
+    started: Moment
+    bus_errors: dict[str, str] = field(default_factory=dict)
+
+    def definitions(self) -> Iterator[tuple[Definition, Text]]:
+        for device in self.devices.values():
+            name = f"device-{device.name}"
+            yield Definition(name, "device", "medium", "gateway", place=device.place), text("device", device.name)
+        for bus in self.buses:
+            yield Definition(f"bus-{bus}", "bus", "high", "gateway", raise_after_s=3.0), text("bus", bus)
+
+    def take(self, message: Readings | Lost | BusState, now: Moment) -> Iterator[Finding]:
+        match message:
+            case Readings(device, readings):
+                watch = self.devices[device]
+                watch.answered, watch.cause = readings[0].at if readings else now, "-"
+                yield _find(f"device-{device}", Signal.CLEAR, now, text("device", device))
+            case Lost(device, cause, detail, _):
+                self.devices[device].cause = f"{cause}: {detail}" if detail else cause
+            case BusState(bus, devices, error, at):
+                parts = f"{error}; {', '.join(devices)}" if error else ", ".join(devices)
+                if error is None:
+                    self.bus_errors.pop(bus, None)
+                else:
+                    self.bus_errors[bus] = error
+                if bus in self.buses:
+                    signal = Signal.CLEAR if error is None else Signal.BREACH
+                    yield _find(f"bus-{bus}", signal, at, text("bus", bus, parts), error)
+
+    def tick(self, now: Moment) -> Iterator[Finding]:
+        """Silence of devices, grouped: while their port itself has failed, that is the one alarm."""
+        for device in self.devices.values():
+            since = device.answered or self.started
+            if device.bus in self.bus_errors or now.seconds_since(since) < device.silent_after_s:
+                continue
+            what = text("device", device.name, device.cause)
+            yield _find(f"device-{device.name}", Signal.BREACH, now, what, "silent")
+        synchronised = now.clock is ClockState.SYNCHRONISED
+        if synchronised or now.seconds_since(self.started) > CLOCK_S:
+            yield _find("clock", Signal.CLEAR if synchronised else Signal.BREACH, now, text("clock", "clock"))
+
+
+def storage(message: StorageState | SetAside) -> Iterator[Finding]:
+    if isinstance(message, SetAside):
+        what = text("aside", message.store, message.file)
+        yield from happening("journal-set-aside", message.at, what, message.file)
+        return
+    name = f"storage-{message.store}"
+    signal = Signal.CLEAR if message.error is None else Signal.BREACH
+    reason = f"{message.error}; waiting {message.waiting}, lost {message.lost}"
+    yield _find(name, signal, message.at, text("storage", name, reason), message.error)
+
+
+def link(message: SinkState) -> Finding | None:
+    if message.state in ("connecting", "stopped"):
+        return None
+    signal = Signal.CLEAR if message.state == "connected" else Signal.BREACH
+    what = text("link", message.sink, message.detail)
+    return _find(f"link-{message.sink}", signal, message.at, what, message.state)
+
+
+def happening(name: str, at: Moment, what: Text, reason: str | None = None) -> Iterator[Finding]:
+    """Something that happened and is over: each time is an event of its own."""
+    yield _find(name, Signal.PRESS, at, what, reason)
+    yield _find(name, Signal.CLEAR, at, what)
+
+
+def _find(name: str, signal: Signal, at: Moment, what: Text, reason: str | None = None) -> Finding:
+    return Finding(name, signal, at, Evidence(what, reason=reason), Given(reason=reason))

@@ -1,0 +1,138 @@
+"""Rules over points: what is known on the board, judged by every rule once a second, found for the alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from drivers.quantities import QUANTITIES, Stream
+from gateway.alarms import Definition, Given, Step
+from gateway.board import Board, quantity_in, unit_of
+from gateway.calendar import Calendar
+from gateway.catalogue import both
+from gateway.findings import Evidence, Finding
+from gateway.moment import Moment
+from gateway.rules import Rule, Verdict, definition, judge, watch
+from gateway.values import Readings
+from gateway.wording import RULE_ABOVE, RULE_BELOW, RULE_OTHER, RULE_WITHIN, Text, quantity_text
+
+
+class Points:
+    """Owned by the engine's thread."""
+
+    def __init__(self, board: Board, calendar: Calendar, rules: Iterable[Rule]) -> None:
+        self.board = board
+        self.calendar = calendar
+        self.rules = {rule.name: rule for rule in rules}
+        self.verdicts: dict[str, Verdict] = {}
+        for rule in self.rules.values():
+            watch(rule, board)
+
+    def definitions(self, escalation: tuple[Step, ...]) -> Iterator[tuple[Definition, Text]]:
+        for rule in self.rules.values():
+            yield definition(rule, escalation), _what(rule, None, None)
+
+    def take(self, message: Readings) -> None:
+        for reading in message.readings:
+            self.board.add(reading)
+
+    def judge(self, now: Moment, confirmed: dict[str, bool]) -> Iterator[Finding]:
+        """Every rule's verdict; `confirmed`: each alarm's condition so far."""
+        for rule in self.rules.values():
+            verdict = judge(rule, self.board, self.calendar, now, was=confirmed[rule.name])
+            self.verdicts[rule.name] = verdict
+            yield Finding(rule.name, verdict.signal, now, evidence(rule, verdict), Given())
+
+    def names_of(self, stream: Stream) -> list[str]:
+        """The points and statistics that belong to a stream."""
+        return [name for name in self.board.names() if _stream_of(name) == stream]
+
+    def describe(self, stream: Stream) -> list[dict[str, Any]]:
+        """The rules of a stream as `meta` says them."""
+        return [_described(rule) for rule in self.rules.values() if rule.stream == stream]
+
+    def explain(self, name: str, now: Moment) -> dict[str, Any] | None:
+        """A rule with the window that puts it in force now, and what it last saw; None when it is no rule's alarm."""
+        rule = self.rules.get(name)
+        if rule is None:
+            return None
+        verdict = judge(rule, self.board, self.calendar, now, was=False)
+        span = verdict.span
+        return _described(rule) | {
+            "in_force": None if span is None else span.name or span.when,
+            "until": None if span is None or span.end is None else span.end.isoformat(),
+            "value": verdict.value,
+            "quality": verdict.quality.value,
+            "valid": round(verdict.valid, 3),
+            "condition": verdict.condition,
+            "reason": verdict.reason,
+        }
+
+    def session(self, now: Moment) -> str | None:
+        return self.calendar.phase(now).session
+
+    def sealed(self, now: Moment) -> bool:
+        """Whether papers are, or may be, in the room."""
+        return self.calendar.span("custody", now) is not None
+
+
+def _stream_of(name: str) -> Stream:
+    quantity = quantity_in(name)
+    return QUANTITIES[quantity].stream if quantity is not None else "gateway"
+
+
+def _described(rule: Rule) -> dict[str, Any]:
+    origin = rule.origin
+    return {
+        "rule": rule.name,
+        "point": rule.point,
+        "above": rule.above,
+        "below": rule.below,
+        "raise_after_s": rule.raise_after_s,
+        "clear_after_s": rule.clear_after_s,
+        "during": list(rule.during),
+        "severity": rule.severity,
+        "set": origin.set if origin is not None else None,
+        "edition": origin.edition if origin is not None else None,
+        "proof": origin.proof if origin is not None else None,
+    }
+
+
+def evidence(rule: Rule, verdict: Verdict) -> Evidence:
+    value = None if verdict.value is None else round(verdict.value, 2)
+    return Evidence(
+        _what(rule, value, verdict.limit),
+        value=value,
+        unit=unit_of(rule.point),
+        limit=verdict.limit,
+        quality=verdict.quality.value,
+        rule_set=rule.origin.set if rule.origin is not None else None,
+        reason=verdict.reason,
+    )
+
+
+def _what(rule: Rule, value: float | None, limit: float | None) -> Text:
+    quantity = quantity_in(rule.point)
+    name: Text | str = quantity_text(quantity) if quantity else rule.point
+    if rule.title_zh or rule.title_en:
+        name = {"zh": rule.title_zh or rule.title_en or "", "en": rule.title_en or rule.title_zh or ""}
+    return both(
+        _template(rule, value),
+        quantity=name,
+        point=rule.point,
+        value="-" if value is None else f"{value:.1f}",
+        limit="-" if limit is None else f"{limit:g}",
+        unit=unit_of(rule.point),
+        place=rule.place or "-",
+        reason="-" if value is None else f"{value:g} s",
+    )
+
+
+def _template(rule: Rule, value: float | None) -> str:
+    if rule.limit is None:
+        return RULE_OTHER
+    if value is None or rule.within_s is not None:
+        return RULE_WITHIN
+    if rule.above is not None and value > rule.above:
+        return RULE_ABOVE
+    return RULE_BELOW if rule.below is not None and value < rule.below else RULE_WITHIN

@@ -1,0 +1,66 @@
+"""What an event says to people, in Chinese and English. The only place where sentences about alarms are made."""
+
+from __future__ import annotations
+
+from drivers.quantities import QUANTITIES
+from gateway.catalogue import N_, both
+
+Text = dict[str, str]
+
+# What is wrong while the alarm stands, by the alarm's kind; for contacts by (kind, state of the contact).
+STANDS: dict[str, str] = {
+    "leak": N_("Leak alarm: the button {name} was pressed ({place})"),
+    "seal": N_("The sealed door {name} was opened without authority ({place})"),
+    "tamper": N_("Tamper contact {name} is open ({place})"),
+    "power": N_("Mains power failed ({name}, {place})"),
+    "fire": N_("Fire contact {name} ({place})"),
+    "flood": N_("Water at {name} ({place})"),
+    "other": N_("Contact {name} is active ({place})"),
+    "line": N_("The line of {name} is {reason}: it can no longer be trusted ({place})"),
+    "pin": N_("The pin of {name} cannot be used: {reason}"),
+    "chatter": N_("The contact {name} chatters: have it looked at ({place})"),
+    "stuck": N_("The button {name} has been held for a long time: stuck? ({place})"),
+    "device": N_("{name} gives no usable answer: {reason}"),
+    "bus": N_("The port {name} cannot be used: {reason}"),
+    "storage": N_("The card does not take records ({reason}): going on from memory"),
+    "aside": N_("A damaged file of the journal was put aside as {reason}; a new one is begun"),
+    "configuration": N_("The configuration file cannot be used; the last good one is in force: {reason}"),
+    "clock": N_("The clock is not set by a time source: times are not proven"),
+    "link": N_("No connection to {name}: {reason}"),
+    "refused": N_("Refused at {name}: {reason}"),
+    "altered": N_("A retained state at the broker was altered by somebody else: {reason}"),
+    "unstored": N_("An event that was sent is not in the journal: {reason}"),
+    "disarm": N_("The contact {name} is no longer in the configuration and stays armed until it is retired by name"),
+}
+RULE_ABOVE = N_("{quantity} {value} {unit} is over the limit of {limit} {unit} ({place})")
+RULE_BELOW = N_("{quantity} {value} {unit} is under the limit of {limit} {unit} ({place})")
+RULE_WITHIN = N_("{quantity} {value} {unit}, limit {limit} {unit} ({place})")
+RULE_OTHER = N_("{quantity} of {point}: {reason} ({place})")
+
+# What happened, by transition; {what} is the sentence above, {by} a person or a station.
+HAPPENED: dict[str, str] = {
+    "raised": "{what}",
+    "repeated": N_("Again: {what}"),
+    "updated": N_("Still: {what}"),
+    "acknowledged": N_("Acknowledged by {by}: {what}"),
+    "cleared": N_("Over: {what}"),
+    "reset": N_("Reset by {by}: {what}"),
+    "shelved": N_("Put aside by {by} ({note}): {what}"),
+    "unshelved": N_("No longer put aside: {what}"),
+    "suppressed": N_("Suppressed by {by} ({note}): {what}"),
+    "released": N_("No longer suppressed: {what}"),
+    "removed": N_("Taken out of service by {by} ({note}): {what}"),
+    "returned": N_("Back in service: {what}"),
+    "escalated": N_("No answer yet, escalated: {what}"),
+    "received": N_("Received at {by}: {what}"),
+    "expired": N_("Time is over: {what}"),
+}
+
+
+def quantity_text(quantity: str) -> Text:
+    entry = QUANTITIES[quantity]
+    return {"zh": entry.zh, "en": entry.en}
+
+
+def happened(transition: str, what: Text, by: str | None, note: str | None) -> Text:
+    return both(HAPPENED[transition], what=what, by=by or "-", note=note or "-")
