@@ -106,6 +106,14 @@ class Setting(Strict):
     codes: dict[int, int] | None = None
 
 
+class Identity(Strict):
+    """The registers that hold the unit's own serial number, where it has one: swapped adapters are then noticed."""
+
+    address: Register
+    count: int = Field(default=1, ge=1, le=16)
+    function: Function | None = None
+
+
 class Provisioning(Strict):
     address: Setting | None = None
     baud: Setting | None = None
@@ -134,6 +142,7 @@ class Profile(Strict):
     serial: Serial = Serial()
     point: tuple[Point, ...]
     status: tuple[Status, ...] = ()
+    identity: Identity | None = None
     provision: Provisioning | None = None
     action: dict[str, Action] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -171,7 +180,7 @@ class Options(Strict):
 # For the hint that an unknown key may be a known one misspelt.
 _KEYS = {
     field.alias or name
-    for model in (Profile, Serial, Point, Status, Provisioning, Setting, Action)
+    for model in (Profile, Serial, Point, Status, Identity, Provisioning, Setting, Action)
     for name, field in model.model_fields.items()
 }
 
@@ -256,6 +265,7 @@ def _build(profile: Profile, address: int, points: Sequence[Point]) -> Driver:
         registers.Status(registers.Place(s.function or profile.function, s.address), s.bits, s.points)
         for s in profile.status
     ]
+    identity = _identity(profile, address)
     table = registers.Table(address, fields, statuses, profile.bridge, bytes.fromhex(serial.wake))
     return Driver(
         name=profile.name,
@@ -273,6 +283,8 @@ def _build(profile: Profile, address: int, points: Sequence[Point]) -> Driver:
         at=lambda address, options: at(profile, address, options),
         provision=_provision(profile.provision, address) if profile.provision else None,
         actions={name: _writes(address, action.writes) for name, action in profile.action.items()},
+        identity=None if identity is None else Read(frame=modbus.reply(identity), send=identity),
+        identify=None if identity is None else lambda answer: modbus.parse(identity, answer).hex(),
         notes=profile.notes,
     )
 
@@ -291,6 +303,13 @@ def _field(point: Point, function: Function, low_first: bool) -> registers.Field
         codes=point.codes,
         sentinels=point.sentinels,
     )
+
+
+def _identity(profile: Profile, unit: int) -> bytes | None:
+    place = profile.identity
+    if place is None:
+        return None
+    return modbus.read(unit, place.function or profile.function, place.address, place.count)
 
 
 def _provision(settings: Provisioning, unit: int) -> Provision:

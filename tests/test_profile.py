@@ -334,6 +334,19 @@ def test_documented_actions(action: str, expected: list[str]) -> None:
     assert expected == [read.send.hex(" ") for read in library.find("senseair_s8").actions[action]]
 
 
+def test_a_unit_says_who_it_is() -> None:
+    """B7: the serial number of a Senseair S8 is asked for in one request and compared as text."""
+    s8 = library.find("senseair_s8")
+    assert s8.identity is not None
+    assert s8.identify is not None
+    answer = modbus.answer(s8.identity.send, bytes.fromhex("00a1 b2c3"))
+
+    assert modbus.read(0xFE, 4, 29, 2) == s8.identity.send
+    assert "00a1b2c3" == s8.identify(answer)
+    with pytest.raises(BadFrame):
+        s8.identify(answer[:-1])
+
+
 # ---- frames without a check -------------------------------------------------------------------------------------
 
 

@@ -511,3 +511,17 @@ def test_the_values_of_every_driver_that_can_be_simulated_are_good() -> None:
         bad += [(name, m.name) for m in driver.decode(driver.encode(values)) if m.quality is not Quality.GOOD]
 
     assert bad == []
+
+
+def test_a_simulated_unit_says_who_it_is() -> None:
+    """A device whose serial number is asked for when it comes up has one, and another device has another."""
+    from drivers import library
+    from gateway.simulate.devices import SimulatedDevice
+
+    driver = library.find("senseair_s8")
+    assert driver.identity is not None
+    assert driver.identify is not None
+    heard = [SimulatedDevice(name, driver).hear(driver.identity.send, moment(0)) for name in ("hall", "hall", "room")]
+    seen = [driver.identify(each.reply) for each in heard if each is not None]
+
+    assert seen[0] == seen[1] != seen[2]

@@ -52,6 +52,7 @@ class SimulatedDevice:
         self.every_s = driver.every_s if every_s is None else every_s
         self._world = DeviceWorld(name, driver)
         self._encode = driver.encode
+        self._identity = driver.identity
         self._streamed = tuple(i for i, read in enumerate(driver.reads) if not read.send)
         self._asked = {read.send: (i if read.answered else None) for i, read in enumerate(driver.reads) if read.send}
         for read in driver.start:
@@ -144,6 +145,10 @@ class SimulatedDevice:
             function, start, _count = struct.unpack_from(">BHH", send, 1)
             data = replies[index][3:-2]
             words |= {(function, start + i // 2): data[i : i + 2] for i in range(0, len(data), 2)}
+        if self._identity is not None and _is_modbus_read(self._identity.send):
+            function, start, count = struct.unpack_from(">BHH", self._identity.send, 1)
+            serial = crc16_modbus(self.name.encode())
+            words |= {(function, start + i): serial for i in range(count)}
         return words
 
     def spoil(self, request: bytes, reply: bytes) -> bytes:
