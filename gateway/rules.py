@@ -65,7 +65,6 @@ class Rule:
     during: tuple[When, ...] = ("always",)  # any of these
     only: When | None = None  # and this
     unless: When | None = None  # and not this
-    months: tuple[int, ...] = ()  # and in one of these months; empty: in all
     margin_before_s: float = 0.0
     margin_after_s: float = 0.0
     raise_after_s: float = 0.0
@@ -124,8 +123,6 @@ def judge(rule: Rule, board: Board, calendar: Calendar, now: Moment, *, was: boo
 
 def in_force(rule: Rule, calendar: Calendar, now: Moment) -> Span | None:
     """The window of the calendar that puts the rule in force now; None when it is not."""
-    if rule.months and now.local(calendar.zone).month not in rule.months:
-        return None
     if rule.only is not None and calendar.span(rule.only, now) is None:
         return None
     if rule.unless is not None and calendar.span(rule.unless, now) is not None:
