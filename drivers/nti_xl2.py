@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 from drivers._options import Options
@@ -92,7 +91,7 @@ def at(address: int | None, given: Mapping[str, object]) -> Driver:
     level = "laf" if options.one_of("speed", ("fast", "slow"), "fast") == "fast" else "las"
     points = (level, "laeq") if options.flag("leq", default=True) else (level,)
     options.end()
-    return replace(build(points))
+    return build(points)
 
 
 DRIVER = build(("laf", "laeq"))
