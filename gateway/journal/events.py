@@ -146,6 +146,7 @@ class EventWriter:
         try:
             connection = self._open()
             found = _recovered(connection)
+            self._reserve.hold()
         except (sqlite3.Error, OSError, NewerSchema) as error:
             self._failed(error)
             found = self._read_only(self._error)
