@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Literal
 
 from gateway.catalogue import say
@@ -25,12 +26,14 @@ HOST = "127.0.0.1"
 STARTS_WITHIN_S = 20.0
 ENDS_WITHIN_S = 2.0
 LOOK_S = 0.05
+# Without no-delay an acknowledgement may wait 40 ms for company.
+_SETTINGS = "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n"
 
 
 class DemoBroker:
     """One broker on a port of its own, which it keeps when it is taken away and brought back."""
 
-    def __init__(self, *, embedded: bool | None = None) -> None:
+    def __init__(self, folder: Path, *, embedded: bool | None = None) -> None:
         """`embedded` chooses; by default mosquitto is preferred. Raises Refused when neither is installed."""
         mosquitto = _mosquitto()
         if embedded is None:
@@ -40,9 +43,11 @@ class DemoBroker:
         self.name = "amqtt" if embedded else "mosquitto"
         self.version: Literal["5", "3.1.1"] = "3.1.1" if embedded else "5"
         self.port = _free_port()
-        # Without a configuration file mosquitto 2 lets in nobody but this machine.
-        own = [sys.executable, "-m", "gateway.simulate.broker", str(self.port)]
-        self._command = own if embedded or mosquitto is None else [mosquitto, "-p", str(self.port)]
+        self._command = [sys.executable, "-m", "gateway.simulate.broker", str(self.port)]
+        if not embedded and mosquitto is not None:
+            settings = folder / "mosquitto.conf"
+            settings.write_text(_SETTINGS.format(port=self.port))
+            self._command = [mosquitto, "-c", str(settings)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

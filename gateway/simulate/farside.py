@@ -37,7 +37,7 @@ class Point:
 
 
 @dataclass(slots=True)
-class Journey:
+class Way:
     """One event of custody on its way: when each step was seen, in seconds of the watcher's clock."""
 
     alarm: str
@@ -72,10 +72,11 @@ class FarSide:
         self.points: dict[str, Point] = {}
         self.alarms: dict[str, Mapping[str, Any]] = {}
         self.contacts: dict[str, Mapping[str, Any]] = {}
-        self.journeys: dict[str, Journey] = {}  # by alarm: its newest
+        self.latest: dict[str, Way] = {}  # by alarm: its newest
         self.lines: deque[Line] = deque(maxlen=LINES_KEPT)
         self._new: list[Line] = []
-        self._seen: set[str] = set()  # events by id: a second copy is dropped
+        self.ways: list[Way] = []  # all of them, in order
+        self.seen: set[str] = set()  # events by id: a second copy is dropped
         self._moved: dict[str, float] = {}
         self._stored: dict[str, float] = {}
 
@@ -88,9 +89,9 @@ class FarSide:
     def stored(self, hash_: str, at: float) -> None:
         """Somebody else read the event in the journal's file."""
         self._stored.setdefault(hash_, at)
-        for journey in self.journeys.values():
-            if journey.hash == hash_ and journey.stored is None:
-                journey.stored = at
+        for way in self.ways:
+            if way.hash == hash_ and way.stored is None:
+                way.stored = at
 
     def news(self) -> list[Line]:
         """The lines since the last call."""
@@ -141,26 +142,23 @@ class FarSide:
                 point.heard = at
 
     def _event(self, event: Mapping[str, Any], at: float) -> None:
-        if event["id"] in self._seen:
+        if event["id"] in self.seen:
             return
-        self._seen.add(event["id"])
+        self.seen.add(event["id"])
         line = Line(str(event["time"])[11:19], event)
         self.lines.append(line)
         self._new.append(line)
         name, transition = event["alarm"], event["transition"]
         if event["stream"] == "custody" and transition in {"raised", "repeated"}:
-            journey = Journey(name, event["hash"], self._moved.pop(name, at), at_broker=at)
-            journey.stored = self._stored.get(event["hash"])
-            self.journeys[name] = journey
-        journey_now = self.journeys.get(name)
-        if journey_now is None:
-            return
-        if transition == "received" and journey_now.received is None:
-            journey_now.received, journey_now.station = at, event.get("by")
+            way = Way(name, event["hash"], self._moved.pop(name, at), self._stored.get(event["hash"]), at)
+            self.latest[name] = way
+            self.ways.append(way)
         if transition == "acknowledged":
-            journey_now.acknowledged, journey_now.by = at, event.get("by")
+            for way in self.ways:
+                if way.alarm == name and way.acknowledged is None:
+                    way.acknowledged, way.by = at, event.get("by")
 
     def _receipt(self, hash_: str, station: str, at: float) -> None:
-        for journey in self.journeys.values():
-            if journey.hash == hash_ and journey.received is None:
-                journey.received, journey.station = at, station
+        for way in self.ways:
+            if way.hash == hash_ and way.received is None:
+                way.received, way.station = at, station

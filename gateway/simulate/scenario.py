@@ -53,6 +53,7 @@ class Step(Table):
     after: Duration | None = None
     tell: Text | None = None
     do: tuple[str, ...] = ()
+    picture: bool = False  # `demo --record` takes its picture here
 
     @model_validator(mode="after")
     def _once(self) -> Step:
@@ -135,19 +136,19 @@ def shipped() -> list[str]:
 
 
 class Player:
-    """Plays a scenario: calls `act` for each action and `tell` for each line of the story, at their times."""
+    """Plays a scenario: calls `reached` for each step and `act` for each of its actions, at their times."""
 
     def __init__(
         self,
         scenario: Scenario,
         clock: Clock,
         act: Callable[[str, list[str]], str],
-        tell: Callable[[Text], None] = lambda _text: None,
+        reached: Callable[[Step], None] = lambda _step: None,
         ended: Callable[[], None] = lambda: None,
     ) -> None:
         self._timeline = scenario.timeline()
         self._clock = clock
-        self._act, self._tell, self._ended = act, tell, ended
+        self._act, self._reached, self._ended = act, reached, ended
         self._began = real_time.monotonic()
         self._next = 0
 
@@ -158,8 +159,7 @@ class Player:
             if stop.wait(max(due - real_time.monotonic(), 0.0)):
                 return
             self._next += 1  # first: a step that fails is not played again
-            if timed.step.tell is not None:
-                self._tell(timed.step.tell)
+            self._reached(timed.step)
             for words in timed.step.do:
                 self._act(*split(words))
         self._ended()

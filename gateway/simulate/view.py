@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from gateway.catalogue import N_, say
 from gateway.config import Config, Rule
-from gateway.simulate.farside import FarSide, Journey, Line, Point
+from gateway.simulate.farside import FarSide, Line, Point, Way
 
 EVENTS_SHOWN = 6
 ALARMS_SHOWN = 5
@@ -35,6 +36,7 @@ STATES: dict[str, str] = {
 }
 STEPS: dict[str, str] = {
     "pressed": N_("pressed"),
+    "opened": N_("opened"),
     "stored": N_("stored"),
     "received": N_("received"),
     "acknowledged": N_("acknowledged"),
@@ -71,8 +73,9 @@ def picture(scene: Scene) -> RenderableType:
     """The whole view."""
     parts: list[RenderableType] = [_times(scene), _rule(say("levels")), _levels(scene)]
     parts += [_rule(say("paper room")), _contacts(scene)]
-    parts += [_journey(journey) for journey in scene.far.journeys.values()]
-    parts += [_rule(say("alarms")), _alarms(scene), _rule(say("what the command centre sees")), _events(scene)]
+    parts += [_way(scene.config, way) for way in scene.far.latest.values()]
+    heard = say("alarms") if scene.linked else say("alarms, as last heard")
+    parts += [_rule(heard), _alarms(scene), _rule(say("what the command centre sees")), _events(scene)]
     title = Text.assemble((f" {scene.config.venue.name} ", "bold"), (f" {say('simulated')} ", "black on yellow"))
     tale = Text(f" {scene.tale} ", style="bold", overflow="ellipsis", no_wrap=True)
     return Group(
@@ -141,7 +144,7 @@ def _levels(scene: Scene) -> RenderableType:
             _bar(name, value, rule, style),
             Text(f"{value:.1f}" if value is not None else "--.-", style=f"bold {style}", justify="right"),
             Text(point.unit.replace("degC", "°C").replace("ug/m3", "µg/m³"), style="dim"),
-            _judged(point, rule, words, applies=applies),
+            Text(words, style=f"bold {style}") if words else _judged(point, rule, applies=applies),
         )
     return grid
 
@@ -169,6 +172,8 @@ def limit_of(config: Config, point: str) -> Rule | None:
 
 def _validity(scene: Scene, point: Point) -> tuple[str, float | None, str]:
     """Words for what is known, the value if it may be shown, and a colour."""
+    if point.heard == -math.inf:
+        return say("not yet heard"), None, "yellow"
     silent_s = (scene.at - point.heard) * scene.speed
     device = scene.config.device.get(point.name.partition("/")[0])
     if silent_s > STALE_S + 3 * ((device.every if device else None) or 1.0) + scene.speed:
@@ -197,9 +202,7 @@ def _bar(name: str, value: float | None, rule: Rule | None, style: str) -> Text:
     return Text.assemble(bar[:limit], (_LIMIT, "bold"), bar[limit + 1 :])
 
 
-def _judged(point: Point, rule: Rule | None, words: str, *, applies: bool) -> Text:
-    if words:
-        return Text(words, style="bold red" if "NOT" in words else "yellow")
+def _judged(point: Point, rule: Rule | None, *, applies: bool) -> Text:
     if rule is None or rule.above is None:
         return Text("")
     if not applies:
@@ -232,10 +235,10 @@ def _contacts(scene: Scene) -> RenderableType:
     return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
 
 
-def _journey(journey: Journey) -> RenderableType:
+def _way(config: Config, way: Way) -> RenderableType:
     """The four steps of the lamp, each with what it took since the contact moved."""
-    text = Text(f"{journey.alarm}: ", no_wrap=True, overflow="ellipsis")
-    for index, (step, seconds) in enumerate(journey.steps()):
+    text = Text(f"{way.alarm}: ", no_wrap=True, overflow="ellipsis")
+    for index, (step, seconds) in enumerate(steps(config, way)):
         if index:
             text.append(" → ", style="dim")
         if seconds is None:
@@ -244,9 +247,16 @@ def _journey(journey: Journey) -> RenderableType:
             text.append(say(STEPS[step]), style="bold green")
             if index:
                 text.append(f" {took(seconds)}", style="green")
-    if journey.by:
-        text.append(f" {journey.by}", style="dim")
+    if way.by:
+        text.append(f" {way.by}", style="dim")
     return text
+
+
+def steps(config: Config, way: Way) -> list[tuple[str, float | None]]:
+    """The way's steps; a door is opened, not pressed."""
+    contact = config.contact.get(way.alarm)
+    first, *others = way.steps()
+    return [("pressed" if contact and contact.kind == "leak" else "opened", first[1]), *others]
 
 
 def took(seconds: float) -> str:
@@ -259,7 +269,8 @@ def took(seconds: float) -> str:
 def _alarms(scene: Scene) -> RenderableType:
     standing = scene.far.standing()
     if not standing:
-        return Text(say("none stands"), style="green")
+        known = scene.linked and scene.far.online
+        return Text(say("none stands"), style="green") if known else Text(say("not known"), style="bold yellow")
     grid = _grid(0, 0, 1, 0)
     for alarm in standing[:ALARMS_SHOWN]:
         severity = str(alarm.get("severity"))

@@ -1,0 +1,267 @@
+"""`venue-gateway demo`: a whole simulated venue, with broker, gateway, station and a live view, for one story.
+
+Everything runs below one temporary folder and ends with this process; nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import logging
+import queue
+import re
+import signal
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
+from rich.live import Live
+
+from gateway.app import App
+from gateway.catalogue import say
+from gateway.config import Config, MqttMain
+from gateway.errors import Refused
+from gateway.simulate import scenario, view
+from gateway.simulate.broker import HOST, DemoBroker
+from gateway.simulate.clock import FastClock
+from gateway.simulate.scenario import Player, Scenario, Step
+from gateway.simulate.simulation import Simulation
+from gateway.simulate.view import Scene
+from gateway.simulate.watcher import Watcher
+from gateway.worker import Worker
+
+VENUE = Path(__file__).parent / "venues" / "demo.toml"
+LOOK_S = 0.02  # real: how often messages are taken in
+FRAME_S = 0.125  # real: how often the picture is drawn
+JOIN_S = 2.0
+FASTEST = 100.0  # beyond it the serial ports' real time limits are too slow for the story
+TROUBLES_SHOWN = 5
+LINGER_S = 3.0  # real: how long the last picture stays
+PICTURE_COLUMNS = 100
+ANSWER_AFTER_S = 20.0  # of the venue's clock: how long the person at the command centre takes
+
+
+def demo_main(args: argparse.Namespace) -> int:
+    """Exit code 0 at the end of the story or on Ctrl-C, 1 when a part failed on the way."""
+    story = scenario.load(args.scenario)
+    if args.speed is not None and not 0 < args.speed <= FASTEST:
+        raise Refused(say("--speed is a number up to {fastest}", fastest=FASTEST))
+    stop = threading.Event()
+    with _signals(stop.set), _troubles() as troubles, ExitStack() as stack:
+        demo = Demo(story, args.speed or story.speed, stack)
+        screen = _Plain(demo) if args.plain or not sys.stdout.isatty() else stack.enter_context(_Drawn(demo))
+        demo.play(stop, screen.show, args.record)
+        stack.callback(print, demo.summary())
+    for trouble in troubles[:TROUBLES_SHOWN]:
+        print(trouble, file=sys.stderr)
+    return 1 if troubles else 0
+
+
+class Demo:
+    """Builds the venue and everything round it; `stack` takes it all down again, the broker last."""
+
+    def __init__(self, story: Scenario, speed: float, stack: ExitStack) -> None:
+        self.story = story
+        self.speed = speed
+        self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="venue-gateway-demo-")))
+        self.broker = DemoBroker(self.folder)
+        stack.callback(self.broker.stop)
+        self.broker.start()
+        self.config = _config(self.broker)
+        self.zone = ZoneInfo(self.config.venue.timezone)
+        start = story.start or self.config.session[0].start
+        self.clock = FastClock(start.replace(tzinfo=self.zone), speed)
+        self.simulation = Simulation(self.config, self.clock)
+        stack.callback(self.simulation.close)
+        self.simulation.power = self._power
+        self.tale = ""
+        self.reached_picture = False
+        self._notes: queue.SimpleQueue[Step | tuple[str, float]] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        self._begin(stack)
+
+    def _begin(self, stack: ExitStack) -> None:
+        state = self.folder / "state"
+        state.mkdir()
+        self.watcher = Watcher(self.broker.port, f"exam-sim/v1/{self.config.venue.id}", state)
+        stack.callback(self.watcher.close)
+        app = App(self.simulation.config, state, simulation=self.simulation, clock=self.clock)
+        stack.callback(app.stop)
+        app.start()
+        player = Player(self.story, self.clock, self._act, self._notes.put, self._ended.set)
+        worker = Worker("story", player.run)
+        stack.callback(worker.join, JOIN_S)
+        stack.callback(worker.stop)
+        worker.start()
+
+    # ---- the story's thread
+
+    def _act(self, name: str, action: list[str]) -> str:
+        if name in self.config.contact:
+            self._notes.put((name, time.monotonic()))
+        return self.simulation.act(name, action)
+
+    def _power(self, on: bool) -> None:
+        if on:
+            self.broker.start()
+        else:
+            self.broker.stop()
+
+    # ---- the main thread
+
+    def play(self, stop: threading.Event, show: Callable[[], None], record: Path | None) -> None:
+        """Until the story ends, or `stop`; with `record`, until its picture is written."""
+        end: float | None = None
+        while not stop.wait(LOOK_S):
+            self._look()
+            show()
+            if record is not None and self.reached_picture:
+                _write_picture(self.scene(), record)
+                return
+            if self._ended.is_set() and end is None:
+                end = time.monotonic() + LINGER_S
+            if end is not None and time.monotonic() > end:
+                return
+
+    def _look(self) -> None:
+        while not self._notes.empty():
+            match self._notes.get():
+                case Step() as step:
+                    self.tale = say("{text}", text=step.tell.model_dump()) if step.tell else self.tale
+                    self.reached_picture |= step.picture
+                case (contact, at):
+                    self.watcher.far.moved(contact, at)
+        self.watcher.look()
+
+    def scene(self) -> Scene:
+        pins = self.simulation.pin_factory
+        lamps = {name: pins.lit(name) for name in self.config.contact} if pins else {}
+        return Scene(
+            self.config,
+            self.watcher.far,
+            self.clock.now().local(self.zone),
+            time.monotonic(),
+            self.speed,
+            self.watcher.linked,
+            self.tale,
+            {name: lit for name, lit in lamps.items() if lit is not None},
+            sounding=any(pins.sounding(name) for name in lamps) if pins else False,
+        )
+
+    def summary(self) -> str:
+        far = self.watcher.far
+        ways = far.ways
+        return say(
+            "{events} events; of {custody} presses and openings {received} were received and {answered} acknowledged",
+            events=len(far.seen),
+            custody=len(ways),
+            received=sum(way.received is not None for way in ways),
+            answered=sum(way.acknowledged is not None for way in ways),
+        )
+
+
+def _config(broker: DemoBroker) -> Config:
+    """The demo's venue, with its broker, and with keys made for this run."""
+    venue = Config.model_validate(tomllib.loads(VENUE.read_text("utf-8")))
+    return venue.model_copy(update={"mqtt": MqttMain(host=HOST, port=broker.port, version=broker.version)})
+
+
+# ---- what is seen ---------------------------------------------------------------------------------------------------
+
+
+class _Drawn:
+    """The live picture."""
+
+    def __init__(self, demo: Demo) -> None:
+        self._demo = demo
+        self._live = Live(auto_refresh=False, vertical_overflow="crop")
+        self._due = 0.0
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self) -> None:
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + FRAME_S
+            self._live.update(view.picture(self._demo.scene()), refresh=True)
+
+
+class _Plain:
+    """A line for each thing that happens, where there is no terminal to draw on."""
+
+    def __init__(self, demo: Demo) -> None:
+        self._demo = demo
+        self._tale = ""
+        self._steps: set[tuple[str, str]] = set()
+
+    def show(self) -> None:
+        demo, now = self._demo, f"{self._demo.clock.now().local(self._demo.zone):%H:%M:%S}"
+        if demo.tale != self._tale:
+            self._tale = demo.tale
+            _line(now, "--", self._tale)
+        for line in demo.watcher.far.news():
+            _line(line.time, str(line.event["transition"]), view.sentence(line))
+        for way in demo.watcher.far.ways:
+            for step, seconds in view.steps(demo.config, way):
+                if seconds is not None and (way.hash, step) not in self._steps:
+                    self._steps.add((way.hash, step))
+                    _line(now, way.alarm, f"{say(view.STEPS[step])} {view.took(seconds) if seconds else ''}")
+
+
+def _line(*words: str) -> None:
+    with contextlib.suppress(ValueError):  # stdout closed under us: the next write says so
+        print("{:8}  {:16}  {}".format(*words).rstrip(), flush=True)
+
+
+def _write_picture(scene: Scene, path: Path) -> None:
+    """An SVG of the view, which loads nothing from anywhere."""
+    console = Console(
+        record=True, width=PICTURE_COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
+    console.print(view.picture(scene))
+    without_fonts = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    console.save_svg(str(path), title="make demo", code_format=without_fonts)
+
+
+# ---- the process ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C, a stop from outside and a closed terminal all end the demo in good order."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, lambda *_: stop()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _troubles() -> Iterator[list[str]]:
+    """Keep the log away from the picture; what is an error is shown at the end."""
+    found: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: found.append(record.getMessage())  # type: ignore[method-assign]
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield found
+    finally:
+        root.removeHandler(handler)
