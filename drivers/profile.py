@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from drivers import modbus, registers
 from drivers.base import Driver, Provision, Read
@@ -30,7 +30,7 @@ class ProfileError(ValueError):
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Serial(Strict):
@@ -162,12 +162,20 @@ class Profile(Strict):
         return self
 
 
+def _number_or_table(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | dict):
+        raise ValueError("a number, or a table { point = number }")  # noqa: TRY004  pydantic collects ValueErrors
+    return value
+
+
 class Options(Strict):
     """What the device's table in the configuration may add to `driver`, `bus`, `address`, `every` and `place`."""
 
     start: Register | None = None  # the lowest register of the map; all others move with it
     function: Function | None = None
-    scale: float | dict[str, float] | None = None  # for all points, or by point
+    scale: Annotated[float | dict[str, float], BeforeValidator(_number_or_table)] | None = (
+        None  # for all points, or by point
+    )
     range: dict[str, Span] = Field(default_factory=dict)  # by point
     codes: dict[int, float] | None = None  # of the points that have codes: raw number to meaning
     points: tuple[str, ...] | None = None  # the points that this unit really has
@@ -341,7 +349,7 @@ def sentences(error: ValidationError, known: Iterable[str] = ()) -> str:
     said = []
     for item in error.errors(include_url=False, include_context=False, include_input=False):
         where = ".".join(str(part) for part in item["loc"])
-        what = item["msg"].removeprefix("Value error, ")
+        what = item["msg"].removeprefix("Value error, ").replace("tuple", "list").replace("Tuple", "List")
         if item["type"] == "extra_forbidden":
             what = f"no such key{nearest(str(item['loc'][-1]), known)}"
         said.append(f"{where}: {what}" if where else what)
