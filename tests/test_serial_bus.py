@@ -85,7 +85,7 @@ def test_a_dead_unit_that_comes_back_is_heard_again(line: ScriptedBus) -> None:
     """B1: the breaker probes, so that a unit that answers again is read at its full rate again."""
     line.does(2, "silent")
 
-    with Running(line.port, [device(1), device(2)]) as bus:
+    with Running(line.port, [device(1), device(2, timeout_s=0.05)]) as bus:
         for _ in range(3):
             bus.wait(lost("unit-2"), after=len(bus.told))
         line.does(2, "ok")
@@ -227,8 +227,9 @@ def test_unplugged_and_plugged_again_under_another_number(line: ScriptedBus) -> 
         before = line.port.readlink()
         line.unplug()
         gone = bus.wait(port(error=True))
+        bus.stop.wait(0.3)
         decoy = os.openpty()  # takes the number that has become free
-        bus.stop.wait(1.2)
+        bus.stop.wait(0.9)
         mark = len(bus.told)
         after = line.plug()
         back = time.monotonic()

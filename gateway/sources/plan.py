@@ -61,16 +61,16 @@ class Planner:
     def next(self, now: float) -> tuple[str | None, float]:
         """The unit to ask now, or None and the seconds to wait."""
         wait_s = LAST_BACKOFF_S
-        ready: list[tuple[bool, float, Unit]] = []
+        ready: list[tuple[bool, float, float, Unit]] = []
         for unit in self._units.values():
             at = self._ready(unit)
             if at > now:
                 wait_s = min(wait_s, at - now)
             else:
-                ready.append((self._doubtful and not unit.healthy, at, unit))
+                ready.append((self._doubtful and not unit.healthy, at, unit.due, unit))
         if not ready:
             return None, wait_s
-        best = min(ready, key=lambda entry: entry[:2])[2]
+        best = min(ready, key=lambda entry: entry[:3])[3]
         self._doubtful = not best.healthy
         return best.name, 0.0
 

@@ -1,0 +1,76 @@
+"""Which source serves which device: a bus for those that share one, and what its transport asks for any other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+from drivers.library import find
+from gateway import config
+from gateway.errors import ConfigError
+from gateway.moment import Clock
+from gateway.sources.polled import PolledDevice
+from gateway.sources.serial_bus import SerialBus
+from gateway.sources.transports import HidRaw, I2c, TcpLines, TextFile, Transport
+from gateway.sources.unit import BoundDevice
+
+
+class Source(Protocol):
+    name: str
+
+    def run(self, stop: threading.Event) -> None: ...
+
+
+def source_for(bound: BoundDevice, port: str, tell: Callable[[object], None], clock: Clock) -> Source:
+    """The source of a device that has `port` to itself; the line's speed and parity are its driver's."""
+    driver = bound.driver
+    if driver.transport == "serial":
+        line = config.Bus.model_construct(
+            port=port, baud=driver.baud, parity=driver.parity, stop_bits=driver.stop_bits, gap=0.02
+        )
+        return SerialBus(bound.name, line, [bound], tell, clock)
+    ways: dict[str, Callable[[], Transport]] = {
+        "file": partial(TextFile, port),
+        "hid": partial(HidRaw, port),
+        "tcp": partial(TcpLines, port),
+    }
+    if driver.transport in ways:
+        return PolledDevice(bound, ways[driver.transport], tell, clock)
+    if driver.address is None:
+        raise ConfigError(f"device {bound.name}: an I2C device needs an address")
+    return PolledDevice(bound, partial(I2c, port, driver.address), tell, clock)
+
+
+def bind(tables: config.Config) -> list[BoundDevice]:
+    """Every device of the configuration with its driver at its address. ConfigError for the first that cannot be."""
+    return [_bound(name, table) for name, table in tables.device.items()]
+
+
+def build_sources(
+    tables: config.Config, devices: Sequence[BoundDevice], tell: Callable[[object], None], clock: Clock
+) -> list[Source]:
+    """One source for each bus that has devices, and one for each device with a port of its own."""
+    bound = {device.name: device for device in devices}
+    made: list[Source] = []
+    for name, bus in tables.bus.items():
+        here = [bound[device] for device, table in tables.device.items() if table.bus == name and device in bound]
+        if here:
+            made.append(SerialBus(name, bus, here, tell, clock))
+    for name, table in tables.device.items():
+        if table.bus is None and table.port is not None and name in bound:
+            made.append(source_for(bound[name], table.port, tell, clock))
+    return made
+
+
+def _bound(name: str, table: config.Device) -> BoundDevice:
+    try:
+        driver = find(table.driver)
+        if driver.at is not None:
+            driver = driver.at(table.address, table.options)
+    except (LookupError, ValueError) as error:
+        raise ConfigError(f"device {name}: {error}") from error
+    if driver.at is None and table.options:
+        raise ConfigError(f"device {name}: the driver {table.driver} has no options")
+    return BoundDevice(name, driver, table.every or driver.every_s, table.identity)
