@@ -6,7 +6,7 @@
 - LL LL: level, big-endian, 0.1 dB (one published note says 0.01; its own program divides by ten).
 - FF: 40 fast, 20 maximum held, 10 C weighting; low digit: range 0 = 30-130, 1 = 30-80, 2 = 50-100, 3 = 60-110,
   4 = 80-130 dB.
-Ask at most every 500 ms. Reports have no number: whoever writes to /dev/hidraw* sends a 00 before them.
+Ask at most every 500 ms. Reports have no number, so that /dev/hidraw* wants a 00 before what is written.
 No check of its own; USB has one. Source: three independent open-source readers, and captured reports.
 """
 
@@ -22,12 +22,12 @@ from drivers.frames import whole
 SIZE = 8
 FAST, MAX_HOLD, C_WEIGHTING = 0x40, 0x20, 0x10
 RANGES = ((30, 130), (30, 80), (50, 100), (60, 110), (80, 130))
-MEASURE = bytes((0xB3, 0x4A, 0x4E, 0x5F, 0, 0, 0, 0))
+MEASURE = bytes((0, 0xB3, 0x4A, 0x4E, 0x5F, 0, 0, 0, 0))
 HIGHEST = 1400  # 0.1 dB
 
 
 def configure(flags: int) -> bytes:
-    return bytes((0x56, flags, 0, 0, 0, 0, 0, 0))
+    return bytes((0, 0x56, flags, 0, 0, 0, 0, 0, 0))
 
 
 def frame(data: bytes) -> int:
