@@ -39,7 +39,15 @@ class Seen:
     lower_bound: bool = False  # a maximum of polled levels
     silent_s: float = 0.0  # since the last good sample, or since the board began
     still_s: float = 0.0  # how long every good sample was the same
-    resolution: float = 0.0  # the finest step that the device was seen to make; 0 while none was seen
+    resolution: float = 0.0  # the step that the values seen so far lie on, at most 1; 0 for statistics
+
+
+_GRIDS = (1.0, 0.5, 0.1, 0.01, 0.001)
+
+
+def _grid(value: float) -> float:
+    """The coarsest of the usual steps that the value lies on: 50.3 on 0.1; 50.0 on 1 until the device shows better."""
+    return next((step for step in _GRIDS if abs(value / step - round(value / step)) < 1e-6), _GRIDS[-1])
 
 
 class _Point:
@@ -52,7 +60,7 @@ class _Point:
         self.good: Reading | None = None
         self.heard = begun  # when the last good sample came
         self.still = begun  # since when it has been the same
-        self.resolution = 0.0
+        self.resolution = _GRIDS[0]
         self.windows: list[Window] = []
 
     def add(self, reading: Reading) -> None:
@@ -67,9 +75,8 @@ class _Point:
         silent = reading.at.seconds_since(self.heard) > self.max_age_s
         if before is None or before != reading.value or silent:  # nobody knows what it did meanwhile
             self.still = reading.at
-        if before is not None and before != reading.value:
-            step = round(abs(reading.value - before), 6)
-            self.resolution = min(self.resolution, step) if self.resolution else step
+        if before != reading.value:
+            self.resolution = min(self.resolution, _grid(reading.value))
         self.good, self.heard = reading, reading.at
 
     def seen(self, now: Moment) -> Seen:

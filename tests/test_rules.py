@@ -212,7 +212,7 @@ def test_frozen_instrument() -> None:
     assert judged(FLAT, [*before, *frozen, (1000, 50.4)], 1000).condition is False
 
 
-@pytest.mark.parametrize(("step", "wander"), [(0.1, 0.1), (0.5, 0.25), (1.0, 0.4)])
+@pytest.mark.parametrize(("step", "wander"), [(0.1, 0.02), (0.5, 0.03), (1.0, 0.06)])
 def test_a_quiet_night_is_not_frozen(step: float, wander: float) -> None:
     """B11: a quiet night stands still on a coarse scale for long; the time allowed grows with the device's own step."""
     chance = random.Random(7)

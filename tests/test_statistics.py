@@ -313,6 +313,27 @@ def test_shares_past_a_limit() -> None:
     assert (0.5, 0.25) == (known.share("m/laf", above, at(4)).value, known.share("m/laf", below, at(4)).value)
 
 
+GRIDS = [
+    ([50.0, 51.0], 1.0),
+    ([50.0, 50.5], 0.5),
+    ([50.0, 50.3], 0.1),
+    ([50.25], 0.01),
+    ([50.123], 0.001),
+    ([50.12345], 0.001),
+    ([50.3, 51.0], 0.1),
+]
+
+
+@pytest.mark.parametrize(("values", "resolution"), GRIDS)
+def test_resolution_of_a_device(values: list[float], resolution: float) -> None:
+    """The step of a device is the coarsest that all its values lie on."""
+    known = board()
+    for i, value in enumerate(values):
+        known.add(reading(value, i))
+
+    assert resolution == known.seen("m/laf", at(len(values))).resolution
+
+
 @pytest.mark.parametrize("name", ["m/co2", "x/laf", "m/laeq_1m", "n/temperature_1min", "x/laeq_1min", "nothing"])
 def test_board_refuses_what_nobody_has(name: str) -> None:
     """A point or statistic that no device can give is a KeyError that names it."""
