@@ -204,7 +204,7 @@ def test_a_modbus_master_that_is_not_ours_reads_a_simulated_meter() -> None:
     assert not written.isError()
 
 
-def modbus_error(driver: Driver, got: bytes) -> str:
+def wrong_with(driver: Driver, got: bytes) -> str:
     """The name of what is wrong with an answer: Timeout when there is too little."""
     try:
         length = driver.reads[0].frame(got) if got else 0
@@ -238,7 +238,7 @@ def test_a_fault_is_on_the_wire_what_it_is_called(fault: str, error: str, begins
         after = asked(port, driver)
 
     assert begins == got[: len(begins)]
-    assert error == modbus_error(driver, got)
+    assert error == wrong_with(driver, got)
     assert set(beside) == set(after) == {"laf"}
 
 
@@ -328,6 +328,24 @@ def test_a_port_that_nobody_reads_goes_on_with_what_is_new() -> None:
     assert got
 
 
+def test_a_file_device_is_renewed_and_goes_away() -> None:
+    """A 1-Wire sensor is a file with the level in it; unplugged it is missing, short it is no good frame."""
+    table = config(device={"attic": {"driver": "ds18b20", "port": "/sys/bus/w1/devices/28-0/w1_slave"}})
+    driver = driver_of(table.device["attic"])
+    with played(table) as simulation:
+        path = Path(simulation.config.device["attic"].port or "")
+        simulation.act("attic", ["-3.5"])
+        assert until(lambda: driver.decode((path.read_bytes(),))[0].value == -3.5)
+        simulation.act("attic", ["fault", "short"])
+        assert until(lambda: wrong_with(driver, path.read_bytes()) in {"Timeout", "BadFrame"})
+        simulation.act("attic", ["fault", "unplugged"])
+        assert until(lambda: not path.exists())
+        simulation.act("attic", ["ok"])
+        assert until(path.exists)
+        with pytest.raises(Refused, match="attic is a file"):
+            simulation.act("attic", ["fault", "bad-crc"])
+
+
 # ---- what cannot be done is refused by name
 
 REFUSED = [
@@ -373,14 +391,14 @@ def test_real_pins_and_ports_cannot_be_driven(
 
 
 def test_every_device_that_cannot_be_simulated_is_named() -> None:
-    """A device that is a file and an unknown driver are both said, in one refusal, and no folder is left behind."""
+    """A USB HID device and an unknown driver are both said, in one refusal, and no folder is left behind."""
     table = config(
         device={
-            "wet-bulb": {"driver": "ds18b20", "port": "/sys/bus/w1/devices/28-0/w1_slave"},
+            "wet-bulb": {"driver": "gm1356", "port": "/dev/hidraw0"},
             "gate": {"driver": "renke_rs_zz", "bus": "rs485"},
         }
     )
-    with pytest.raises(Refused, match=r"wet-bulb cannot be simulated.*file(?s:.*)gate: .*renke_rs_zz"):
+    with pytest.raises(Refused, match=r"wet-bulb cannot be simulated.*hid(?s:.*)gate: .*renke_rs_zz"):
         Simulation(table, SystemClock())
 
 
@@ -505,7 +523,7 @@ def test_the_values_of_every_driver_that_can_be_simulated_are_good() -> None:
     bad: list[tuple[str, str]] = []
     for name in library.names():
         driver = library.find(name)
-        if driver.transport != "serial" or driver.encode is None or not driver.points:
+        if driver.transport not in {"serial", "file"} or driver.encode is None or not driver.points:
             continue
         values = DeviceWorld(name, driver).values(moment(0))
         bad += [(name, m.name) for m in driver.decode(driver.encode(values)) if m.quality is not Quality.GOOD]

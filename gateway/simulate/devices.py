@@ -21,6 +21,7 @@ from gateway.simulate.world import DeviceWorld
 
 BUSY = 6
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS = 1, 2
+_FILE_FAULTS = {FaultKind.SILENT, FaultKind.UNPLUGGED, FaultKind.SHORT, FaultKind.GARBAGE}
 _WRITES_ONE, _WRITES_MANY = (5, 6), (15, 16)
 
 
@@ -36,11 +37,11 @@ class SimulatedDevice:
     """One instrument: its levels, its fault, and its answers."""
 
     def __init__(self, name: str, driver: Driver, every_s: float | None = None) -> None:
-        if driver.transport != "serial" or driver.encode is None:
+        if driver.transport not in {"serial", "file"} or driver.encode is None:
             raise Refused(
                 say(
                     "{device} cannot be simulated: its driver {driver} speaks over {transport}; "
-                    "serial devices can, or use --simulate pins",
+                    "serial devices and files can, or use --simulate pins",
                     device=name,
                     driver=driver.name,
                     transport=driver.transport,
@@ -48,6 +49,7 @@ class SimulatedDevice:
             )
         self.name = name
         self.fault: Fail | None = None
+        self.is_file = driver.transport == "file"
         self.streams = any(not read.send for read in driver.reads)
         self.every_s = driver.every_s if every_s is None else every_s
         self._world = DeviceWorld(name, driver)
@@ -70,6 +72,10 @@ class SimulatedDevice:
                 self._world.level(point)
             case Fail(kind) if kind in {FaultKind.WRONG_UNIT, FaultKind.BUSY} and self.unit is None:
                 raise Refused(say("{device} speaks no Modbus, so it cannot play {fault}", device=self.name, fault=kind))
+            case Fail(kind) if self.is_file and kind not in _FILE_FAULTS:
+                raise Refused(
+                    say("{device} is a file: it can be silent, unplugged, short or garbage", device=self.name)
+                )
             case Fail(FaultKind.ECHO) if self.streams:
                 raise Refused(say("{device} talks by itself, so it has nothing to echo", device=self.name))
             case Fail() | Heal():

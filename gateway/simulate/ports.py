@@ -1,7 +1,8 @@
-"""Simulated serial ports: pseudo-terminals on which simulated devices answer, with their delays and their faults."""
+"""Simulated ports: pseudo-terminals on which simulated devices answer, with their delays and faults; and files."""
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import os
@@ -23,6 +24,46 @@ from gateway.simulate.devices import SimulatedDevice
 TURN_ROUND_S = 0.008  # what a transmitter takes to answer
 FRAME_GAP_S = 0.020  # real time: bytes that became no request in so long are forgotten
 WAKE_UP_S = 0.2
+
+
+class SimulatedFile:
+    """A device that is a file, as the kernel's 1-Wire sensors are: its text is renewed, and missing while it is away.
+
+    `do` may be called by any thread.
+    """
+
+    def __init__(self, name: str, path: Path, devices: Mapping[str, SimulatedDevice], clock: Clock) -> None:
+        self.name = name
+        self.path = path
+        self.devices = dict(devices)
+        self._clock = clock
+        self._actions: queue.SimpleQueue[tuple[str, str | None, Action]] = queue.SimpleQueue()
+        self._renew()
+
+    def do(self, device: str, point: str | None, action: Action) -> None:
+        """As SimulatedBus.do."""
+        self.devices[device].check(point, action)
+        self._actions.put((device, point, action))
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(queue.Empty):
+                device, point, action = self._actions.get(timeout=min(self._clock.pause(1.0), WAKE_UP_S))
+                self.devices[device].do(point, action, self._clock.now())
+            self._renew()
+
+    def close(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def _renew(self) -> None:
+        for device in self.devices.values():
+            text = device.spoil(b"", device.stream(self._clock.now()))
+            if text:
+                fresh = self.path.with_suffix(".new")
+                fresh.write_bytes(text)
+                fresh.replace(self.path)  # whoever reads finds a whole text, the old or the new
+            else:
+                self.path.unlink(missing_ok=True)
 
 
 class SimulatedBus:

@@ -18,7 +18,7 @@ from gateway.moment import Clock
 from gateway.simulate.actions import BROKER, Action, Fail, Heal, Move, Power, Turn, no_such, parse
 from gateway.simulate.devices import SimulatedDevice
 from gateway.simulate.pins import SimulatedPins
-from gateway.simulate.ports import SimulatedBus
+from gateway.simulate.ports import SimulatedBus, SimulatedFile
 
 Work = Callable[[threading.Event], None]
 
@@ -44,7 +44,7 @@ class Simulation:
         self.folder = Path(tempfile.mkdtemp(prefix="venue-gateway-sim-"))
         self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.pin_factory = SimulatedPins(config.contact, clock) if pins and config.contact else None
-        self.buses: dict[str, SimulatedBus] = {}
+        self.buses: dict[str, SimulatedBus | SimulatedFile] = {}
         self.power: Callable[[bool], None] | None = None  # takes the broker away, where one is played too
         self._real = config
         self._clock = clock
@@ -101,7 +101,7 @@ class Simulation:
         """The same configuration on simulated ports, one for each bus and one for each device with its own port."""
         devices: dict[str, Device] = dict(config.device)
         refusals: list[str] = []
-        on_bus: dict[str, dict[str, SimulatedDevice]] = {name: {} for name in config.bus}
+        on_bus: dict[str, list[SimulatedDevice]] = {name: [] for name in config.bus}
         for name, table in config.device.items():
             try:
                 driver = driver_of(table, self._profiles)
@@ -109,24 +109,30 @@ class Simulation:
             except (Refused, ValueError, LookupError) as error:
                 refusals.append(str(error) if isinstance(error, Refused) else f"{name}: {error}")
                 continue
-            if table.bus in on_bus:
-                on_bus[table.bus][name] = simulated
+            if table.bus is not None and table.bus in on_bus:
+                on_bus[table.bus].append(simulated)
             else:
-                bus = self._bus(name, {name: simulated}, driver.baud)
-                devices[name] = table.model_copy(update={"port": str(bus.path)})
+                path = (
+                    self._file(name, simulated) if simulated.is_file else self._bus(name, simulated, baud=driver.baud)
+                )
+                devices[name] = table.model_copy(update={"port": str(path)})
         if refusals:
             self.close()
             raise Refused("\n".join(refusals))
         buses = {
-            name: table.model_copy(update={"port": str(self._bus(name, on_bus[name], table.baud).path)})
+            name: table.model_copy(update={"port": str(self._bus(name, *on_bus[name], baud=table.baud))})
             for name, table in config.bus.items()
         }
         return config.model_copy(update={"bus": buses, "device": devices})
 
-    def _bus(self, name: str, devices: dict[str, SimulatedDevice], baud: int) -> SimulatedBus:
-        taken = name if name not in self.buses else f"{name}-port"  # a device may be called like a bus
-        self.buses[taken] = SimulatedBus(taken, self.folder / taken, devices, self._clock, baud)
-        return self.buses[taken]
+    def _bus(self, name: str, *devices: SimulatedDevice, baud: int) -> Path:
+        by_name = {device.name: device for device in devices}
+        self.buses[name] = SimulatedBus(name, self.folder / name, by_name, self._clock, baud)
+        return self.folder / name
+
+    def _file(self, name: str, device: SimulatedDevice) -> Path:
+        self.buses[name] = SimulatedFile(name, self.folder / name, {device.name: device}, self._clock)
+        return self.folder / name
 
 
 def driver_of(device: Device, profiles: Path | None = None) -> Driver:
