@@ -13,7 +13,8 @@ from collections import Counter
 from pathlib import Path
 
 from drivers.base import Driver
-from drivers.profile import load, nearest
+from drivers.profile import load
+from drivers.schema import nearest
 
 _FOLDER = Path(__file__).parent
 _PROFILES = _FOLDER / "profiles"

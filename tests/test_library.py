@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drivers import library
-from drivers.profile import ProfileError
+from drivers.schema import ProfileError
 from tests.kit_vectors import Case, read_cases
 from tests.test_vectors import assert_case_holds
 

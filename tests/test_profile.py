@@ -14,8 +14,9 @@ from drivers import library, modbus
 from drivers.agreement import Agreement
 from drivers.base import Driver, Measurement, Quality
 from drivers.errors import BadFrame
-from drivers.profile import Profile, ProfileError, at, driver, load
+from drivers.profile import at, driver, load
 from drivers.registers import Block, Place, plan
+from drivers.schema import Profile, ProfileError
 
 PROFILES = Path(library.__file__).parent / "profiles"
 HEAD = 'name = "mine"\ntitle = "Mine"\nsource = "its manual, page 4"\n'
