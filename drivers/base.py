@@ -97,9 +97,9 @@ class Driver:
     # The inverse of `decode`, for the simulator and for round-trip tests: values by point name to one reply per read.
     encode: Callable[[Mapping[str, float]], tuple[bytes, ...]] | None = None
     provision: Provision | None = None
-    actions: Mapping[str, tuple[Read, ...]] = field(default_factory=dict)  # documented settings, sent when a person asks
-    # Where the unit can say who it is: the question for its serial number, and the number in the answer. Asked each time
-    # the unit comes up, so that swapped adapters are refused and not mislabelled.
+    actions: Mapping[str, tuple[Read, ...]] = field(default_factory=dict)  # documented settings, when a person asks
+    # Where the unit can say who it is: the question for its serial number, and the number in the answer. Asked each
+    # time the unit comes up, so that swapped adapters are refused and not mislabelled.
     identity: Read | None = None
     identify: Callable[[bytes], str] | None = None
     notes: tuple[str, ...] = field(default=())  # traps that an installer should know, one sentence each
