@@ -11,7 +11,6 @@ import io
 import logging
 import queue
 import re
-import signal
 import sys
 import tempfile
 import threading
@@ -34,16 +33,18 @@ from gateway.errors import Refused
 from gateway.simulate import scenario, view
 from gateway.simulate.broker import HOST, DemoBroker
 from gateway.simulate.clock import FastClock
+from gateway.simulate.main import check_story, end, ending
 from gateway.simulate.scenario import Player, Scenario, Step
 from gateway.simulate.simulation import Simulation
 from gateway.simulate.view import Scene
 from gateway.simulate.watcher import Watcher
 from gateway.worker import Worker
 
+log = logging.getLogger(__name__)
+
 VENUE = Path(__file__).parent / "venues" / "demo.toml"
 LOOK_S = 0.02  # real: how often messages are taken in
 FRAME_S = 0.125  # real: how often the picture is drawn
-JOIN_S = 2.0
 FASTEST = 100.0  # beyond it the serial ports' real time limits are too slow for the story
 TROUBLES_SHOWN = 5
 LINGER_S = 3.0  # real: how long the last picture stays
@@ -57,7 +58,7 @@ def demo_main(args: argparse.Namespace) -> int:
     if args.speed is not None and not 0 < args.speed <= FASTEST:
         raise Refused(say("--speed is a number up to {fastest}", fastest=FASTEST))
     stop = threading.Event()
-    with _signals(stop.set), _troubles() as troubles, ExitStack() as stack:
+    with ending(stop.set), _troubles() as troubles, ExitStack() as stack:
         demo = Demo(story, args.speed or story.speed, stack)
         screen = _Plain(demo) if args.plain or not sys.stdout.isatty() else stack.enter_context(_Drawn(demo))
         demo.play(stop, screen.show, args.record)
@@ -84,6 +85,7 @@ class Demo:
         self.simulation = Simulation(self.config, self.clock)
         stack.callback(self.simulation.close)
         self.simulation.power = self._power
+        check_story(story, self.simulation)
         self.tale = ""
         self.reached_picture = False
         self._notes: queue.SimpleQueue[Step | tuple[str, float]] = queue.SimpleQueue()
@@ -98,11 +100,18 @@ class Demo:
         app = App(self.simulation.config, state, simulation=self.simulation, clock=self.clock)
         stack.callback(app.stop)
         app.start()
+        serving = Worker("gateway", lambda _stop: app.serve(), fatal=self._failed)
+        stack.callback(end, [serving])
+        stack.callback(app.stopping.set)
+        serving.start()
         player = Player(self.story, self.clock, self._act, self._notes.put, self._ended.set)
         worker = Worker("story", player.run)
-        stack.callback(worker.join, JOIN_S)
-        stack.callback(worker.stop)
+        stack.callback(end, [worker])
         worker.start()
+
+    def _failed(self, error: Exception) -> None:
+        log.error("event=gateway-ended error=%r", error)
+        self._ended.set()
 
     # ---- the story's thread
 
@@ -239,18 +248,6 @@ def _write_picture(scene: Scene, path: Path) -> None:
 
 
 # ---- the process ----------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C, a stop from outside and a closed terminal all end the demo in good order."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, lambda *_: stop()) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 @contextmanager
