@@ -227,7 +227,7 @@ class Running:
         self.stop.set()
         self._thread.join(5)
         assert not self._thread.is_alive()
-        assert self.failed == []
+        assert self.failed == [], self.failed
 
     def _run(self) -> None:
         try:

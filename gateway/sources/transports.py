@@ -104,7 +104,7 @@ class I2c:
         try:
             library = library or importlib.import_module("smbus2")  # optional: only venues with I2C sensors install it
         except ImportError as error:
-            raise PortError(say("I2C needs the package smbus2: pip install 'exam-venue-gateway[pi]'")) from error
+            raise PortError(say("I2C needs the Python package smbus2")) from error
         self._port, self._address, self._message = port, address, library.i2c_msg
         try:
             self._bus = library.SMBus(port)
