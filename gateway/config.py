@@ -1,7 +1,7 @@
 """The configuration's tables, as pydantic reads them: strict at the door, plain inside.
 
 Nothing is guessed: `pin = "17"` is text and no number, `start = 20260607` is a number and no time, `above = nan` would
-never be exceeded; each is refused. What one table cannot know of another is checked in `gateway/consistency.py`.
+never be exceeded; each is refused. What one table cannot know of another is checked in `gateway/consistency`.
 """
 
 from __future__ import annotations
@@ -175,6 +175,7 @@ class Device(BaseModel):
     address: int | None = Field(default=None, ge=0, le=255)
     every: Duration | None = None
     place: str = ""
+    indoors: bool | None = None  # not said: limits for rooms and for the open air both apply
     identity: str | None = None  # what the unit must call itself (a serial number), so that a swapped one is refused
 
     @property

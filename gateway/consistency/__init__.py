@@ -1,0 +1,24 @@
+"""What one table of the configuration cannot know of another. Each check yields all it finds; none stops another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.complaints import Problem
+from gateway.config import Config
+from gateway.consistency.contacts import alarm_names, contacts, pins
+from gateway.consistency.far_sides import far_sides
+from gateway.consistency.files import files
+from gateway.consistency.people import people, stations
+from gateway.consistency.points import devices, drivers_of, rules
+from gateway.consistency.times import times, zone
+
+
+def problems(config: Config, folder: Path) -> Iterator[Problem]:
+    """Every problem between the tables. `folder` is where relative file names begin."""
+    for check in (zone, times, contacts, pins, alarm_names, people, stations, far_sides):
+        yield from check(config)
+    yield from devices(config, folder)
+    yield from rules(config, drivers_of(config, folder))
+    yield from files(config, folder)
