@@ -1,5 +1,7 @@
 """Checksums, each with the known answer that `tests/test_checks.py` holds it to."""
 
+from functools import cache
+
 
 def crc16_modbus(data: bytes) -> bytes:
     """CRC-16/Modbus (poly 0xA001 reflected, start 0xFFFF), low byte first as it goes over the wire."""
@@ -24,12 +26,22 @@ _CRC16 = _crc16_table()
 
 def crc8(data: bytes, poly: int = 0x31, start: int = 0xFF) -> int:
     """CRC-8, most significant bit first: Sensirion by default; SMBus PEC is poly 0x07, start 0."""
+    table = _crc8_table(poly)
     crc = start
     for byte in data:
-        crc ^= byte
+        crc = table[crc ^ byte]
+    return crc
+
+
+@cache
+def _crc8_table(poly: int) -> bytes:
+    table = []
+    for value in range(256):
+        crc = value
         for _ in range(8):
             crc = ((crc << 1) ^ poly) & 0xFF if crc & 0x80 else crc << 1
-    return crc
+        table.append(crc)
+    return bytes(table)
 
 
 def crc8_dallas(data: bytes) -> int:
