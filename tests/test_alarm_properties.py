@@ -183,5 +183,5 @@ def test_over_every_history(definition: Definition, twin: bool) -> None:
         pass
 
     This.definition, This.twin_counts = definition, twin
-    configured: Any = settings(max_examples=120, stateful_step_count=40, deadline=None)
+    configured: Any = settings(max_examples=80, stateful_step_count=40, deadline=None)
     run_state_machine_as_test(This, settings=configured)
