@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +23,7 @@ from drivers.frames import Scanner
 from gateway.config import Config
 from gateway.errors import ConfigError, Refused
 from gateway.moment import NANO, Moment, SystemClock
+from gateway.settings import check
 from gateway.simulate import scenario
 from gateway.simulate.clock import FastClock
 from gateway.simulate.simulation import Simulation, driver_of
@@ -543,3 +547,80 @@ def test_a_simulated_unit_says_who_it_is() -> None:
     seen = [driver.identify(each.reply) for each in heard if each is not None]
 
     assert seen[0] == seen[1] != seen[2]
+
+
+# ---- the command
+
+
+@contextmanager
+def commanded(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "gateway", "simulate", *arguments, "--lang", "en"]
+    child = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def test_simulate_plays_a_configuration_until_it_is_told_to_stop() -> None:
+    """The ports are printed and answer, typed actions are done, and Ctrl-C leaves neither port nor folder."""
+    venue = Path(scenario.__file__).parent / "venues" / "demo.toml"
+    with commanded(str(venue)) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(5)]
+        path = Path(next(line.split()[0] for line in lines if "gate-noise (renke_rs_zs @1)" in line))
+        child.stdin.write("gate-noise 71.3\ngate-noise explode\n")
+        child.stdin.flush()
+        said = [child.stdout.readline() for _ in range(2)]
+        with serial.Serial(str(path), 9600, timeout=0.05) as port:
+            driver = driver_of(config().device["gate-noise"])
+            level = asked(port, driver)
+        child.send_signal(signal.SIGINT)
+        code = child.wait(5)
+
+    assert level == {"laf": 71.3}
+    assert said[0] == "gate-noise is at 71.3\n"
+    assert said[1].startswith("'explode' is nothing that can be done")
+    assert code == 0
+    assert not path.parent.exists()
+
+
+def test_simulate_refuses_a_scenario_that_is_for_another_venue(tmp_path: Path) -> None:
+    """Every step that this configuration cannot do is named before anything is played, with exit code 78."""
+    venue = Path(scenario.__file__).parent / "venues" / "demo.toml"
+    story = tmp_path / "other.toml"
+    story.write_text(
+        GOOD + '[[step]]\nafter = "1s"\ndo = ["roof-noise 50"]\n[[step]]\nafter = "1s"\ndo = ["entry ok"]\n'
+    )
+    with commanded(str(venue), "--scenario", str(story)) as child:
+        output, _ = child.communicate(timeout=10)
+
+    assert "step 1, 'roof-noise 50': nothing simulated is called roof-noise; did you mean" in output
+    assert "step 2" not in output
+    assert child.returncode == 78
+
+
+def test_the_demos_venue_is_a_good_configuration() -> None:
+    """The shipped venue passes the same door as any other; its only warning is the station that the demo adds."""
+    checked = check(Path(scenario.__file__).parent / "venues" / "demo.toml")
+
+    assert [] == [str(problem) for problem in checked.problems if problem.severity == "error"]
+
+
+@pytest.mark.parametrize("name", scenario.shipped())
+def test_each_shipped_scenario_fits_the_demos_venue(name: str) -> None:
+    """Every action of a shipped scenario can be done in the demo's venue."""
+    checked = check(Path(scenario.__file__).parent / "venues" / "demo.toml")
+    assert checked.config is not None
+    with closing(Simulation(checked.config, SystemClock())) as simulation:
+        simulation.power = lambda _on: None
+        done = [simulation.check(*scenario.split(words)) for step in scenario.load(name).step for words in step.do]
+
+    assert done

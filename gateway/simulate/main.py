@@ -6,6 +6,7 @@ Actions as `sim` takes them may be typed, or come through a pipe, one a line: `g
 from __future__ import annotations
 
 import argparse
+import os
 import selectors
 import signal
 import sys
@@ -114,16 +115,20 @@ def _tell(step: Step) -> None:
 
 def _take_orders(simulation: Simulation, stop: threading.Event) -> None:
     """Does what is typed until `stop`. Without an input, or after its end, only waits."""
+    typed = b""
     try:
         with selectors.DefaultSelector() as inputs:
-            inputs.register(sys.stdin, selectors.EVENT_READ)
+            inputs.register(sys.stdin.fileno(), selectors.EVENT_READ)
             while not stop.is_set():
-                if inputs.select(LOOK_S):
-                    line = sys.stdin.readline()
-                    if not line:
-                        break
-                    _order(simulation, line)
-    except (PermissionError, ValueError):  # a file or /dev/null cannot be waited on, a closed one neither
+                if not inputs.select(LOOK_S):
+                    continue
+                data = os.read(sys.stdin.fileno(), 4096)  # below Python's buffer, which would hide a second line
+                if not data:
+                    break
+                *lines, typed = (typed + data).split(b"\n")
+                for line in lines:
+                    _order(simulation, line.decode(errors="replace"))
+    except (OSError, ValueError):  # a file or /dev/null cannot be waited on, a closed one neither
         pass
     stop.wait()
 
