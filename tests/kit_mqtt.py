@@ -48,7 +48,7 @@ class Broker:
             f"allow_anonymous {'true' if anonymous else 'false'}",
             "user root",
             "set_tcp_nodelay true",
-            "max_queued_messages 0",
+            "max_queued_messages 100000",
             *lines,
         )
         self._file.write_text("\n".join(settings) + "\n")

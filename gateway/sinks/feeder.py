@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from drivers.quantities import Stream
 from gateway import payloads
 from gateway.errors import Unavailable
 from gateway.payloads import Below, Origin
@@ -23,7 +24,20 @@ from gateway.values import Event, Readings
 
 log = logging.getLogger(__name__)
 
-Question = Wish | ReadingsWish | Literal["begin", "awaiting", "newest"]
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Events `first` to `last` (by `seq`) of a run of a stream, which a station asks for again."""
+
+    stream: Stream
+    run: str
+    first: int
+    last: int
+
+
+LONGEST_WAIT_S = 0.25  # for noticing `stop`
+
+Question = Wish | ReadingsWish | Piece | Literal["begin", "awaiting", "newest"]
 
 
 class EventSource(Protocol):
@@ -31,6 +45,7 @@ class EventSource(Protocol):
 
     def after(self, number: int, limit: int) -> Sequence[Event]: ...
     def awaiting_receipt(self) -> Sequence[Event]: ...
+    def piece(self, stream: Stream, run: str, first: int, last: int) -> Sequence[Event]: ...
     def cursor(self, sink: str) -> int: ...
     def last(self) -> tuple[int, object]: ...
     def close(self) -> None: ...
@@ -108,7 +123,7 @@ class Feeder:
         try:
             while not stop.is_set():
                 try:
-                    question, give = self._questions.get(timeout=0.25)
+                    question, give = self._questions.get(timeout=LONGEST_WAIT_S)
                 except queue.Empty:
                     continue
                 give(Answer(question, self._try(question)))
@@ -135,6 +150,8 @@ class Feeder:
                 return self._events_of(question)
             case ReadingsWish():
                 return self._readings_of(question)
+            case Piece(stream, run, first, last):
+                return list(self._event_source().piece(stream, run, first, last))
             case "begin":
                 events = self._event_source()
                 place = self._reading_source().cursor(self._sink) if self.has_readings else None

@@ -88,6 +88,7 @@ class Link:
     def __init__(self, settings: config.Mqtt, client_id: str, will: Publication | None, now: Moment) -> None:
         self.in_flight = IN_FLIGHT
         self._v5 = settings.version == "5"
+        self._tls = settings.tls is not None
         self._where = f"{settings.host}:{settings.port}"
         self._happenings: list[Happening] = []
         self._connack: ReasonCode | None = None
@@ -202,7 +203,8 @@ class Link:
         except (OSError, UnicodeError) as error:
             raise _explained(error, self._where, now) from error
         sock = self._client.socket()
-        assert sock is not None  # noqa: S101  connect() returned
+        if sock is None:  # it broke while CONNECT was being sent
+            raise self._ended()
         self._check_certificate(sock, now)
         # Small packets must leave at once: with Nagle's algorithm a press would wait for the reading before it.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[attr-defined]  # paho's own Protocol
@@ -252,6 +254,9 @@ class Link:
         if self._gone is not None and self._gone.value in _REFUSALS:
             return _refused(self._gone, self._where)
         why = self._complaint or (str(self._gone) if self._gone is not None else "")
+        if self._tls and self._connack is None:  # the same, when our CONNECT crossed its alert
+            text = "{where} ended the secure connection before it answered ({why}): does it want another certificate?"
+            return LinkLost("bad-certificate", say(text, where=self._where, why=why))
         return LinkLost("unreachable", say("the connection to {where} broke ({why})", where=self._where, why=why))
 
     # ---- paho's callbacks: they note what happened, and nothing more

@@ -7,8 +7,9 @@ the connection, the outbox and the retained states; the feeder alone touches the
                                                             ^ feeder (journal)            |
     tell(Accepted, NotTaken, SinkState, Inbound, SeenRetained) <--------------------------+
 
-What goes first: the birth, live events and those to be sent again, answers, states, live readings, the backlog of
-events, the backlog of readings. Half of what may be in flight is kept free of backlog.
+What goes first: live events and those to be sent again (a broker may end the connection over anything else), the
+birth, which waits no longer than a second, answers, states, live readings, the backlog of events, the backlog of
+readings. Half of what may be in flight is kept free of backlog.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import random
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from drivers.quantities import Stream
@@ -30,7 +31,7 @@ from gateway import config, payloads
 from gateway.catalogue import say
 from gateway.moment import NANO, Clock, Moment
 from gateway.payloads import Below, Origin
-from gateway.sinks.feeder import Answer, Begun, Feeder, Found, Packed, Question
+from gateway.sinks.feeder import Answer, Begun, Feeder, Found, Packed, Piece, Question
 from gateway.sinks.link import Acked, Granted, Happening, Link, LinkLost, Message, Publication
 from gateway.sinks.outbox import ECHO_S, NO_SUBSCRIBERS, REFUSED_FROM, Outbox, Sending, Wish
 from gateway.sinks.retained import Retained
@@ -143,9 +144,12 @@ class MqttPump:
         """What `status` says beside the connection; it is published again at once."""
         self._post(lambda: self._described(details))
 
-    def resend(self, event: Event) -> None:
-        """Publish a copy of an event that somebody missed. It proves nothing and moves no cursor."""
-        self._post(lambda: self._answers.append(Below(f"{event.stream}/event", event.body)))
+    def resend(self, piece: Piece) -> None:
+        """Publish copies of events that somebody missed. They prove nothing and move no cursor."""
+        self.feeder.ask(piece, lambda answer: self._post(lambda: self._copies(answer.result or ())))
+
+    def _copies(self, events: Sequence[Event]) -> None:
+        self._answers.extend(Below(f"{event.stream}/event", event.body) for event in events)
 
     def _post(self, act: Callable[[], None]) -> None:
         self._inbox.put(act)
@@ -161,10 +165,14 @@ class MqttPump:
             try:
                 self._connected(stop)
             except LinkLost as lost:
-                self._say(lost.state, lost.detail)
+                # Some brokers end the connection over a topic that they refuse: that is the news then.
+                refused = lost.state != "unreachable" or bool(self._troubles)
+                self._say(
+                    "refused" if self._troubles else lost.state, "; ".join((*self._troubles.values(), lost.detail))
+                )
                 if self._clock.now().seconds_since(began) > CALM_S:
                     delay_s = FIRST_DELAY_S
-                if lost.state != "unreachable":
+                if refused:
                     delay_s = max(delay_s, REFUSED_DELAY_S)
             self._rest(stop, delay_s * random.uniform(0.7, 1.3))  # noqa: S311  spreads venues, keeps no secret
             delay_s = min(2 * delay_s, LAST_DELAY_S)
@@ -194,7 +202,8 @@ class MqttPump:
         self._troubles.clear()
         self._readings_proven = set() if self._echo else set(STREAMS)
         self._status.clear()
-        self._status_due = self._newest_due = 0
+        self._newest_due = 0
+        self._status_due = self._clock.now().mono_ns
         # The broker answers in order: our states as it holds them come before the copies of what we publish next.
         for filters in (_ASKED, _OURS, _ECHO if self._echo else ()):
             if filters:
@@ -270,10 +279,12 @@ class MqttPump:
 
     def _send_next(self, link: Link, now: Moment) -> bool:
         """Publish the one thing that is most pressing; False when there is none."""
-        if now.mono_ns >= self._status_due:
+        if now.mono_ns >= self._status_due + NANO:
             self._send_status(link, now)
         elif sending := self._outbox.next(now):
             self._send_event(link, sending, late=False)
+        elif now.mono_ns >= self._status_due:
+            self._send_status(link, now)
         elif self._answers:
             self._send(link, self._answers.popleft(), lambda _code: None)
         elif state := self._retained.next():
