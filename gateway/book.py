@@ -6,7 +6,6 @@ the journal and to every broker.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +35,7 @@ class Outputs(Protocol):
 
     def event(self, event: Event, snapshot: bytes) -> None: ...
     def retain(self, topic: str, payload: bytes) -> None: ...
-    def latches(self, standing: Mapping[str, str]) -> None: ...
+    def latches(self, standing: Mapping[str, Any]) -> None: ...
     def received(self, number: int, hash_: str, station: str, wall_ns: int) -> None: ...
 
 
@@ -145,7 +144,9 @@ class Book:
     def signal(self, name: str, signal: Signal, now: Moment, given: Given = alarms.NOTHING) -> tuple[Transition, ...]:
         """Step one alarm and record what passed. Raises `Refused` when a person's command may not be done."""
         page = self.pages[name]
-        page.alarm, passed = alarms.step(page.definition, page.alarm, signal, now, lambda: uuid7(now.wall_ns), given=given)
+        page.alarm, passed = alarms.step(
+            page.definition, page.alarm, signal, now, lambda: uuid7(now.wall_ns), given=given
+        )
         if passed:
             self._record(page, passed)
             self.publish(page, now)
@@ -278,7 +279,7 @@ class Book:
         """Standing alarms of custody, for the file that lives beside the journal."""
         self.outputs.latches(
             {
-                name: json.dumps(_snapshot(page.definition, page.alarm, page.evidence))
+                name: _snapshot(page.definition, page.alarm, page.evidence)
                 for name, page in self.pages.items()
                 if page.definition.custody and page.alarm.standing
             }

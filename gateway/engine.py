@@ -14,25 +14,38 @@ from typing import Any, Protocol
 
 from drivers.contact import ContactState
 from gateway import book, payloads, signing
-from gateway.alarms import UNACKNOWLEDGED, Given, Signal
+from gateway.alarms import UNACKNOWLEDGED, Given, Signal, Step
 from gateway.board import unit_of
 from gateway.book import Book, Page, Sent
 from gateway.catalogue import LANGUAGES, say
 from gateway.config import Config
 from gateway.errors import Refused
 from gateway.findings import Finding
-from gateway.health import DeviceWatch, Health, happening, link, storage, text
+from gateway.health import (
+    DeviceWatch,
+    Health,
+    configuration,
+    disarmed,
+    happening,
+    link,
+    still_armed,
+    storage,
+    system_definitions,
+    text,
+)
 from gateway.inbox import Inbox
 from gateway.lamp import LampStep
 from gateway.moment import NANO, Clock, Moment
 from gateway.payloads import Origin
 from gateway.points import Points
+from gateway.sinks.feeder import Piece
 from gateway.snapshots import from_json
 from gateway.values import (
     STREAMS,
     Accepted,
     BusState,
     Command,
+    ConfigurationState,
     ContactFault,
     Edge,
     Inbound,
@@ -54,6 +67,7 @@ log = logging.getLogger(__name__)
 
 HEAD_EVERY_S = 30.0
 NOT_DELIVERED_S = 30.0  # after that without a receipt the lamp says so
+MOST_RESENT = 100  # events at once: as many answers as a pump keeps, with room
 REFUSED_FROM = 128  # MQTT 5 reason codes
 LONGEST_WAIT_S = 0.5
 
@@ -75,7 +89,8 @@ class Outputs(book.Outputs, Protocol):
     def readings(self, readings: Readings) -> None: ...
     def lamp(self, contact: str, step: LampStep, *, sound: bool) -> None: ...
     def say(self, topic: str, payload: bytes) -> None: ...
-    def resend(self, station: str, arguments: dict[str, Any]) -> dict[str, Any]: ...
+    def resend(self, piece: Piece) -> None: ...
+    def storage(self, *, failing: bool) -> None: ...
     def nonces(self, sink: str) -> tuple[str, ...]: ...
     def alive(self) -> None: ...
 
@@ -93,7 +108,6 @@ class Engine:
         points: Points,
         *,
         config_sha256: str,
-        key: str,
     ) -> None:
         self.config = config
         self.origin = origin
@@ -107,11 +121,12 @@ class Engine:
         self.lines: dict[str, LineHealth] = {}
         self.stored = 0
         self._config_sha256 = config_sha256
-        self._key = key
+        self._key = ledger.identity.public
         self._read_back: set[str] = set()
         self._lamps: dict[str, tuple[LampStep, bool]] = {}
         self.door = signing.Door(config.person, config.station)
         self._heads_at: Moment | None = None
+        self._disarmed: tuple[str, ...] = ()
         self._handlers: Mapping[type, Callable[[Any], None]] = {
             Readings: self._readings,
             Lost: lambda m: self._find_all(self.health.take(m, m.at)),
@@ -124,6 +139,7 @@ class Engine:
             NotTaken: self._not_taken,
             LineHealth: self._line_health,
             StorageState: self._storage,
+            ConfigurationState: self._configuration,
             SetAside: lambda m: self._find_all(storage(m)),
             SinkState: self._sink,
             Inbound: self._inbound,
@@ -156,6 +172,20 @@ class Engine:
             times.append(own)
         return min(times, default=None)
 
+    def enter(self, now: Moment, kept: Iterable[str]) -> None:
+        """Enter every alarm that this venue can have into the book; `kept`: what the file would have disarmed."""
+        escalation = tuple(Step(step.after, step.to) for step in self.config.escalation.steps)
+        sinks = ("mqtt", "second") if self.config.mqtt and self.config.mqtt.second else ("mqtt",)
+        entries = [*system_definitions(sinks if self.config.mqtt else ()), *self.health.definitions()]
+        entries += self.points.definitions(escalation)
+        for watch in self.watches.values():
+            entries += watch.definitions(escalation)
+        entries += [disarmed(name) for name in kept]
+        for definition, what in entries:
+            self.book.define(definition, what, now)
+        self.book.define_left(now)
+        self._disarmed = tuple(kept)
+
     def start(self, now: Moment) -> None:
         """Say again what stands, and publish every state there is."""
         self.book.resume(now)
@@ -163,6 +193,7 @@ class Engine:
             self._publish_contact(watch, now)
         self._describe()
         self._publish_heads(now)
+        self._find_all(still_armed(name, now) for name in self._disarmed)
 
     # ---- sources -------------------------------------------------------------------------------------------------
 
@@ -224,7 +255,14 @@ class Engine:
 
     def _storage(self, message: StorageState) -> None:
         self.storage[message.store] = message
+        if message.store == "events":
+            self.out.storage(failing=message.error is not None)
         self._find_all(storage(message))
+
+    def _configuration(self, message: ConfigurationState) -> None:
+        self._config_sha256 = message.sha256
+        self._find_all([configuration(message)])
+        self._describe()
 
     def _sink(self, message: SinkState) -> None:
         if message.state == "unreachable" and message.sink in self.links:
@@ -279,7 +317,7 @@ class Engine:
             if command.verb == "ping":
                 result = {}
             elif command.verb == "resend":
-                result = self.out.resend(command.by, dict(command.arguments))
+                result = self._resend(command)
             else:
                 if command.verb == "reset" and self._custody(command.alarm) and not (broker and broker.reset_custody):
                     raise Refused(say("leak and seal alarms are reset at the venue, not from afar"))
@@ -290,6 +328,19 @@ class Engine:
             self.origin, command.at, command.verb, id_=command.id, ok=error is None, error=error, result=result
         )
         self.out.say(answer.topic, answer.payload)
+
+    def _resend(self, command: Command) -> dict[str, Any]:
+        """A range of a stream, for a station that serves it and missed something."""
+        asked = command.arguments
+        stream = next((name for name in STREAMS if name == asked.get("stream")), None)
+        served = next((s.streams for s in self.config.station if s.id == command.by), ())
+        if stream is None or stream not in served:
+            raise Refused(say("{station} does not serve the stream {stream}", station=command.by, stream=stream))
+        first, last = asked.get("first"), asked.get("last")
+        if not (isinstance(first, int) and isinstance(last, int) and 0 < first <= last < first + MOST_RESENT):
+            raise Refused(say("name the first and the last seq, at most {most} events at once", most=MOST_RESENT))
+        self.out.resend(Piece(stream, str(asked.get("run")), first, last))
+        return {"stream": stream, "first": first, "last": last}
 
     def _command(self, command: Command) -> None:
         """From the local socket, by a person whose PIN was right."""

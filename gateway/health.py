@@ -9,7 +9,7 @@ from gateway.alarms import Definition, Given, Signal
 from gateway.catalogue import both
 from gateway.findings import Evidence, Finding
 from gateway.moment import ClockState, Moment
-from gateway.values import BusState, Lost, Readings, SetAside, Severity, SinkState, StorageState
+from gateway.values import BusState, ConfigurationState, Lost, Readings, SetAside, Severity, SinkState, StorageState
 from gateway.wording import STANDS, Text
 
 HAPPENING_S = 60.0  # an alarm about something that only happened is over so long after the last time
@@ -43,13 +43,22 @@ def system_definitions(sinks: tuple[str, ...]) -> Iterator[tuple[Definition, Tex
         yield Definition(f"link-{sink}", "link", "high", "gateway", raise_after_s=30.0), text("link", sink)
 
 
+def disarmed(name: str) -> tuple[Definition, Text]:
+    """The alarm about a contact (or the venue's id) that the file would have taken away."""
+    return Definition(f"disarm-{name.replace('.', '-')}", "disarm", "high", "gateway"), text("disarm", name)
+
+
+def still_armed(name: str, now: Moment) -> Finding:
+    return _find(f"disarm-{name.replace('.', '-')}", Signal.BREACH, now, text("disarm", name), "retire")
+
+
 @dataclass(slots=True)
 class DeviceWatch:
-    """Whether one device answers. A frame that is bad or a value that is unusable is an answer only if it is a reading."""
+    """Whether one device answers: only what became readings counts, be they good or not."""
 
     name: str
     every_s: float
-    bus: str | None
+    bus: str  # the port it shares; its own name when it has one to itself
     place: str
     answered: Moment | None = None
     cause: str = "-"
@@ -64,9 +73,12 @@ class Health:
     """Devices, buses and the clock, watched. Pure: told messages, gives signals."""
 
     devices: dict[str, DeviceWatch]
-    buses: tuple[str, ...]
     started: Moment
     bus_errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def buses(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(watch.bus for watch in self.devices.values()))
 
     def definitions(self) -> Iterator[tuple[Definition, Text]]:
         for device in self.devices.values():
@@ -104,6 +116,14 @@ class Health:
         synchronised = now.clock is ClockState.SYNCHRONISED
         if synchronised or now.seconds_since(self.started) > CLOCK_S:
             yield _find("clock", Signal.CLEAR if synchronised else Signal.BREACH, now, text("clock", "clock"))
+
+
+def configuration(message: ConfigurationState) -> Finding:
+    refused = message.refused_sha256
+    reason = None if refused is None else f"{refused[:12]} refused, {message.sha256[:12]} in force: {message.problems}"
+    signal = Signal.CLEAR if refused is None else Signal.BREACH
+    name = "configuration-refused"
+    return _find(name, signal, message.at, text("configuration", name, reason or "-"), refused)
 
 
 def storage(message: StorageState | SetAside) -> Iterator[Finding]:

@@ -49,6 +49,10 @@ class StateDirectory:
         self._lock.write(str(os.getpid()))
         self._lock.flush()
 
+    def close(self) -> None:
+        """Give the directory back."""
+        self._lock.close()
+
     def _claim_mode(self, mode: Mode) -> None:
         file = self.path / "mode"
         served = file.read_text().strip() if file.exists() else ""

@@ -176,6 +176,16 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigurationState:
+    """The configuration in force, and the one that was given instead and refused, with what is wrong with it."""
+
+    sha256: str
+    refused_sha256: str | None
+    problems: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class SinkState:
     """A sink's link: connected, or why not, in words that a person can act on."""
 

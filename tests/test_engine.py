@@ -1,0 +1,356 @@
+"""The engine: what sources, people and far sides say becomes events, states and lamp patterns."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.journal.chain import public_text, read_event
+from gateway.lamp import LampStep
+from gateway.moment import NANO, ClockState, Moment
+from gateway.signing import make_receipt
+from gateway.values import Accepted, BusState, ContactFault, Inbound, Lost, SeenRetained, SinkState, StorageState
+from tests.kit_engine import VENUE, Bench
+
+STATION_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+STATION = (
+    f'\n[[station]]\nid = "county"\nkey = "{public_text(STATION_KEY.public_key())}"\nstreams = ["custody", "gateway"]\n'
+)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    bench = Bench(tmp_path, VENUE + STATION)
+    bench.found_safe()
+    bench.wait(1)
+    return bench
+
+
+def receipt(bench: Bench, hash_: str, *, key: Ed25519PrivateKey = STATION_KEY) -> None:
+    payload = make_receipt(key, station="county", hash_=hash_, time="2026-06-07T09:00:01+08:00")
+    bench.engine.handle(Inbound("receipt/county", payload, False, "mqtt", bench.now))
+
+
+def test_noise_over_the_limit_is_raised_after_its_hold_and_cleared_under_the_lower_level(bench: Bench) -> None:
+    """E8: raise and clear levels and both holds, from single readings to events."""
+    bench.level(50.0, 20)
+    quiet = bench.transitions("noise-in-session")
+    bench.level(70.0, 20)
+    loud = bench.transitions("noise-in-session")
+    bench.level(54.0, 30)  # under the limit, over the clearing level
+    between = bench.transitions("noise-in-session")
+    bench.level(45.0, 30)
+
+    assert ([], ["raised"], ["raised"]) == (quiet, loud, between)
+    assert ["raised", "cleared"] == bench.transitions("noise-in-session")
+    raised = next(e for e in bench.out.events if e["alarm"] == "noise-in-session")
+    assert (55.0, "dB(A)", "语文", "environment") == tuple(raised[k] for k in ("limit", "unit", "session", "stream"))
+    assert raised["value"] > 55.0
+
+
+def test_silence_of_the_meter_clears_nothing_and_becomes_an_alarm_of_its_own(bench: Bench) -> None:
+    """E4: a meter that stops talking leaves the noise alarm standing and raises device-gate-noise."""
+    bench.level(70.0, 20)
+    for _ in range(60):
+        bench.engine.handle(Lost("gate-noise", "Timeout", "no answer", bench.now))
+        bench.wait(1)
+
+    assert "active_unacknowledged" == bench.state("noise-in-session")
+    assert ["raised"] == bench.transitions("device-gate-noise")
+    bench.level(45.0, 1)
+    assert ["raised", "cleared"] == bench.transitions("device-gate-noise")
+
+
+def test_a_lost_port_is_one_alarm_for_all_its_devices(bench: Bench) -> None:
+    """While the port is gone its devices' silence is one alarm that lists them."""
+    bench.engine.handle(BusState("rs485", ("gate-noise",), "unplugged", bench.now))
+    bench.wait(60)
+
+    assert ["raised"] == bench.transitions("bus-rs485")
+    assert [] == bench.transitions("device-gate-noise")
+    assert "gate-noise" in bench.engine.book.pages["bus-rs485"].evidence.what["en"]
+
+
+def test_every_press_is_an_event_and_the_alarm_stays_until_it_is_reset_by_a_person_with_a_reason(bench: Bench) -> None:
+    """A press latches; another press after the acknowledgement reopens it; reset needs the contact safe and a note."""
+    bench.press()
+    bench.press()
+    ack = bench.act("ack", "leak-button")
+    bench.press()
+    early = bench.act("reset", "leak-button")
+    bench.act("ack", "leak-button")
+    nameless = bench.act("reset", "leak-button", note=" ")
+    reset = bench.act("reset", "leak-button", note="pressed by mistake, checked with the custodian")
+
+    said = [t for t in bench.transitions("leak-button") if t != "cleared"]
+    assert ["raised", "repeated", "acknowledged", "repeated", "acknowledged", "reset"] == said
+    assert (True, False, False, True) == (ack["ok"], early["ok"], nameless["ok"], reset["ok"])
+    assert "normal" == bench.state("leak-button")
+
+
+def test_the_lamp_walks_from_pressed_to_acknowledged_and_says_when_nobody_answers(bench: Bench) -> None:
+    """Decision 7: pressed, stored, received, acknowledged; without a receipt for 30 s, not delivered."""
+    steps = []
+    bench.press()
+    steps.append(bench.out.lamps["leak-button"])
+    bench.store()
+    steps.append(bench.out.lamps["leak-button"])
+    bench.wait(40)
+    steps.append(bench.out.lamps["leak-button"])
+    receipt(bench, next(e["hash"] for e in bench.out.events if e["transition"] == "raised"))
+    steps.append(bench.out.lamps["leak-button"])
+    bench.act("ack", "leak-button")
+    steps.append(bench.out.lamps["leak-button"])
+
+    expected = [LampStep.PRESSED, LampStep.STORED, LampStep.NOT_DELIVERED, LampStep.RECEIVED, LampStep.ACKNOWLEDGED]
+    assert expected == [step for step, _ in steps]
+    assert [True, True, True, True, False] == [sound for _, sound in steps]
+
+
+def test_a_receipt_counts_once_and_a_forged_one_raises_its_own_alarm(bench: Bench) -> None:
+    """Decision 8: only a signature of the station counts; the same receipt again is silent."""
+    bench.press()
+    raised = next(e for e in bench.out.events if e["transition"] == "raised")
+    receipt(bench, raised["hash"], key=Ed25519PrivateKey.generate())
+    forged = (list(bench.out.receipts), bench.transitions("receipt-refused"))
+    receipt(bench, raised["hash"])
+    receipt(bench, raised["hash"])
+
+    assert ([], ["raised"]) == forged
+    assert 1 == len(bench.out.receipts)
+    assert 1 == bench.transitions("leak-button").count("received")
+    assert ["raised"] == bench.transitions("receipt-refused")
+
+
+def test_a_door_opened_outside_custody_is_recorded_and_inside_is_an_alarm(tmp_path: Path) -> None:
+    """A seal is armed while papers are stored; an opening before is a mere event; open at arming is one."""
+    custody = "\n[custody]\nstart = 2026-06-07T09:01:00\nend = 2026-06-10T18:00:00\n"
+    bench = Bench(tmp_path, VENUE + custody)
+    bench.found_safe()
+    bench.wait(1)
+    bench.lines("door", True)
+    bench.wait(2)
+    before = bench.transitions("door")
+    bench.wait(120)
+
+    assert ["updated"] == before
+    assert ["updated", "raised"] == bench.transitions("door")
+    assert "open-at-arming" == bench.out.events[-1]["reason"]
+
+
+def test_without_a_custody_table_or_a_clock_the_seal_is_armed(tmp_path: Path) -> None:
+    """Unknown custody means sealed (decision 5)."""
+    bench = Bench(tmp_path)
+    bench.found_safe()
+    bench.lines("door", True)
+    bench.wait(1, clock=ClockState.UNSYNCHRONISED)
+
+    assert ["raised"] == bench.transitions("door")
+
+
+def test_a_contact_active_at_start_is_a_state_with_its_reason_and_no_press(tmp_path: Path) -> None:
+    """A3: found-at-start is an alarm condition, never an invented edge."""
+    bench = Bench(tmp_path)
+    bench.lines("leak-button", True, False, source="start")
+    bench.wait(1)
+
+    raised = [e for e in bench.out.events if e["alarm"] == "leak-button"]
+    assert [("raised", "found-at-start")] == [(e["transition"], e["reason"]) for e in raised]
+    assert 0 == bench.engine.watches["leak-button"].openings
+
+
+def test_a_cut_wire_is_an_alarm_of_its_own_and_no_press(bench: Bench) -> None:
+    """A6: with a changeover a cut is told from a press, latches, and needs a receipt like one."""
+    bench.lines("leak-button", True, True)
+    bench.wait(1)
+
+    assert ([], ["raised"]) == (bench.transitions("leak-button"), bench.transitions("leak-button-line"))
+    assert bench.out.made[-1].needs_receipt
+    assert LampStep.FAULT == bench.out.lamps["leak-button"][0]
+    bench.lines("leak-button", False, True)
+    bench.wait(1)
+    assert "latched_unacknowledged" == bench.state("leak-button-line")
+
+
+def test_a_pin_that_cannot_be_used_is_told_and_the_contact_is_unknown(bench: Bench) -> None:
+    """A5: an unusable pin is a fault alarm; the state published is unknown, never safe."""
+    bench.engine.handle(ContactFault("door", "pin 17 is in use", bench.now, lines=(0,)))
+    bench.wait(1)
+
+    assert ["raised"] == bench.transitions("door-pin")
+    assert "unknown" == bench.out.retained["custody/contact/door"]["state"]
+
+
+@pytest.mark.parametrize("stage", ["pressed", "stored", "acknowledged", "received"])
+def test_a_restart_in_any_stage_resumes_the_same_activation(bench: Bench, stage: str) -> None:
+    """A9: same id after a restart, said again as `repeated`, no second alarm, none lost, receipts still counted."""
+    bench.press()
+    activation = bench.engine.book.pages["leak-button"].alarm.activation
+    raised = next(e for e in bench.out.events if e["transition"] == "raised")
+    if stage == "stored":
+        bench.store()
+    if stage == "acknowledged":
+        bench.act("ack", "leak-button")
+    if stage == "received":
+        receipt(bench, raised["hash"])
+    before = bench.state("leak-button")
+    bench.restart()
+    again = bench.out.events[-1]
+    bench.found_safe()
+    bench.wait(2)
+
+    assert ("repeated", "restart", activation) == (again["transition"], again["reason"], again["activation"])
+    assert before == bench.state("leak-button")
+    assert "run-2" == again["run"]
+    assert 1 == [e["transition"] for e in bench.out.events if e["alarm"] == "leak-button"].count("raised")
+
+
+def test_the_latch_file_alone_brings_an_alarm_back(bench: Bench) -> None:
+    """Decision 5: the union of database and file is in force; losing the database loses no latch."""
+    bench.press()
+    bench.out.snapshots.clear()
+    bench.restart()
+
+    assert "latched_unacknowledged" == bench.state("leak-button")
+
+
+def test_what_was_sent_and_never_stored_is_reported_and_taken_up_from_the_broker(bench: Bench) -> None:
+    """A kill in the stall: the broker's retained state is the only trace; the alarm stands again, its number unused."""
+    bench.press()
+    retained = json.dumps(bench.out.retained["custody/alarm/leak-button"], ensure_ascii=False).encode()
+    sent = bench.out.events[-1]
+    bench.out.snapshots.clear()
+    bench.out.latched = {}
+    lost = len(bench.out.made)
+    bench.restart(lose=lost)
+    assert "normal" == bench.state("leak-button")
+    bench.engine.handle(SeenRetained("mqtt", "custody/alarm/leak-button", retained, bench.now))
+
+    assert "latched_unacknowledged" == bench.state("leak-button")
+    reported = next(e for e in bench.out.events if e["alarm"] == "sent-not-stored")
+    assert sent["hash"] in reported["text"]["en"]
+    repeated = next(e for e in bench.out.events if e["alarm"] == "leak-button" and e["run"] == "run-2")
+    assert (sent["activation"], "repeated") == (repeated["activation"], repeated["transition"])
+    assert {"run-1", "run-2"} == {e["run"] for e in bench.out.events}
+
+
+def test_a_state_altered_at_the_broker_is_mended_and_raised(bench: Bench) -> None:
+    """Somebody else's retained state is overwritten with ours, and is an alarm."""
+    forged = json.dumps({**bench.out.retained["custody/alarm/door"], "state": "active_unacknowledged"}).encode()
+    bench.out.retained.clear()
+    bench.engine.handle(SeenRetained("mqtt", "custody/alarm/door", forged, bench.now, live=True))
+
+    assert ["raised"] == bench.transitions("state-altered")
+    assert "normal" == bench.out.retained["custody/alarm/door"]["state"]
+    assert "normal" == bench.state("door")
+
+
+def test_every_event_is_chained_and_signed(bench: Bench) -> None:
+    """Decision 10: each stream is a chain without gaps, each event provable by the device's public key."""
+    bench.press()
+    bench.level(70.0, 20)
+    bench.lines("door", True)
+    bench.wait(1)
+
+    for stream in ("custody", "environment", "gateway"):
+        chained = [e for e in bench.out.made if e.stream == stream]
+        previous = None
+        for seq, event in enumerate(chained, 1):
+            read = read_event(event.body, bench.identity.public)
+            assert (seq, previous) == (read["seq"], read["previous"])
+            previous = read["hash"]
+
+
+def test_a_clock_that_jumps_a_fortnight_changes_no_hold_and_no_statistic(bench: Bench) -> None:
+    """E1: holds and windows by monotonic time; the jump shows in the events' time only."""
+    bench.level(70.0, 16)
+    jumped = bench.now.wall_ns + 14 * 86400 * NANO
+    raised_before = bench.transitions("noise-in-session")
+    bench.now = Moment(jumped, bench.now.mono_ns)
+    bench.press()
+
+    assert ["raised"] == raised_before
+    event = next(e for e in bench.out.events if e["alarm"] == "leak-button")
+    assert "2026-06-21" == event["time"][:10]
+    assert bench.engine.points.board.seen("gate-noise/laeq_10s", bench.now).value == pytest.approx(70.0, abs=0.01)
+
+
+def test_card_trouble_is_an_alarm_and_the_pumps_are_told(bench: Bench) -> None:
+    """F7, F8: the engine goes on, says so, and lets events out although they are not stored."""
+    bench.engine.handle(StorageState("events", "read-only file system", 3, 0, bench.now))
+    failing = bench.out.failing
+    bench.press()
+    bench.engine.handle(StorageState("events", None, 0, 0, bench.now))
+
+    assert (True, False) == (failing, bench.out.failing)
+    assert ["raised", "cleared"] == bench.transitions("storage-events")
+    assert "raised" in bench.transitions("leak-button")
+
+
+def test_a_lost_broker_is_an_alarm_after_its_hold(tmp_path: Path) -> None:
+    """A link that is gone for 30 s is an alarm with the reason in words; back, it clears."""
+    bench = Bench(tmp_path, VENUE + '\n[mqtt]\nhost = "broker.example"\n')
+    bench.engine.handle(SinkState("mqtt", "unreachable", "no route", bench.now))
+    bench.wait(20)
+    early = bench.transitions("link-mqtt")
+    bench.wait(20)
+    bench.engine.handle(SinkState("mqtt", "connected", "broker.example:8883", bench.now))
+
+    assert ([], ["raised", "cleared"]) == (early, bench.transitions("link-mqtt"))
+    assert "no route" in bench.out.events[-1]["text"]["en"]
+
+
+def test_leak_alarms_cannot_be_shelved_and_rules_only_for_a_time_with_a_reason(bench: Bench) -> None:
+    """Shelving, by a named person with a reason and a limit; refused for custody."""
+    bench.press()
+    leak = bench.act("shelve", "leak-button", for_s=600)
+    forever = bench.act("shelve", "noise-in-session")
+    shelved = bench.act("shelve", "noise-in-session", for_s=600)
+
+    assert (False, False, True) == (leak["ok"], forever["ok"], shelved["ok"])
+    bench.wait(601)
+    assert "normal" == bench.state("noise-in-session")
+
+
+def test_why_names_the_rule_its_window_and_each_hop(bench: Bench) -> None:
+    """`why`: the rule with the session that puts it in force, and the way of its last events."""
+    bench.level(70.0, 20)
+    raised = next(e for e in bench.out.made if e.alarm == "noise-in-session")
+    bench.engine.handle(Accepted("mqtt", raised.number, bench.now))
+    bench.store()
+    answer = bench.ask("why", alarm="noise-in-session")
+
+    assert ("语文", 55.0) == (answer["rule"]["in_force"], answer["rule"]["above"])
+    assert "stored" in answer["delivery"]["raised r1"]
+    assert "mqtt" in answer["delivery"]["raised r1"]
+    assert not bench.ask("why", alarm="nothing")["ok"]
+
+
+def test_status_says_unknown_where_nothing_is_known(tmp_path: Path) -> None:
+    """Unknown is never shown as good."""
+    status = Bench(tmp_path).ask("status")["status"]
+
+    assert {"leak-button": "unknown", "door": "unknown"} == status["contacts"]
+    assert status["devices"]["gate-noise"].startswith("never answered")
+
+
+def test_a_tick_feeds_the_watchdog(bench: Bench) -> None:
+    """F2: the ping is an answer of the engine itself."""
+    before = bench.out.beats
+    bench.wait(3)
+
+    assert before + 3 <= bench.out.beats
+
+
+def test_a_receipt_with_a_wrong_signature_is_refused_in_words(bench: Bench) -> None:
+    """A signature of the right form that proves nothing raises receipt-refused."""
+    payload = json.dumps(
+        {"hash": "0" * 64, "station": "county", "time": "x", "sig": base64.b64encode(b"x" * 64).decode()}
+    )
+    bench.engine.handle(Inbound("receipt/county", payload.encode(), False, "mqtt", bench.now))
+
+    assert ["raised"] == bench.transitions("receipt-refused")
