@@ -1,0 +1,267 @@
+"""The record of readings: `readings-DATE.db`, a file a day (of the venue), aged by unlinking whole files.
+
+One row a commit, every few seconds, so that the card lives: what was read since, compressed, and every sink's cursor.
+A block's `place` is when it was closed (ms of the wall clock, but always rising): the unit of cursors.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta, tzinfo
+from pathlib import Path
+
+from gateway.journal import blocks
+from gateway.journal.database import NewerSchema, Schema, Trust, is_damage, open_reader, open_store, wal_emptied, words
+from gateway.journal.files import sync_directory
+from gateway.journal.readings_reader import ReadingsReader, day_files, last_row
+from gateway.moment import Clock
+from gateway.values import Readings, SetAside, StorageState
+
+__all__ = ["ReadingsReader", "ReadingsWriter"]
+
+log = logging.getLogger(__name__)
+
+COMMIT_EVERY_S = 4.0  # with the commit itself under the 5 s that a cut may cost
+MOST_WAITING = 20_000  # answers not yet in a block: 20 minutes of 16 devices at 1 Hz, while a commit hangs
+MOST_MEMORY = 8 * 1024 * 1024  # bytes of blocks while the card refuses: 13 hours of 16 devices at 1 Hz
+LARGEST_BLOCK = 1000
+KEEP_FREE = 32 * 1024 * 1024  # bytes of the card that readings never take: they belong to events
+MILLI = 1_000_000
+
+SCHEMA = Schema(
+    version=1,
+    tables="CREATE TABLE blocks (place INTEGER PRIMARY KEY, count INTEGER NOT NULL, cursors TEXT NOT NULL, "
+    "data BLOB NOT NULL) STRICT",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How long readings stay. A file with undelivered readings outlives its days, but not the bytes."""
+
+    days: int = 60
+    bytes: int = 2 * 1024 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    place: int
+    count: int  # readings in it
+    data: bytes
+
+
+class ReadingsWriter:
+    """Keeps readings from a thread of its own. `put`, `advance` and `memory` are for any thread and never block."""
+
+    def __init__(
+        self, directory: Path, clock: Clock, tell: Callable[[object], None], zone: tzinfo, keep: Keep | None = None
+    ) -> None:
+        self._directory, self._clock, self._tell, self._zone = directory, clock, tell, zone
+        self._keep = keep or Keep()
+        self._inbox: deque[Readings | tuple[str, int]] = deque()
+        self.memory: tuple[Block, ...] = ()  # not on the card yet, oldest first; replaced whole, so any thread may look
+        self.lost = 0  # readings given up: memory was full, or undelivered files were too large
+        self.current: Path | None = None  # the file that is being written
+        self.committed: int | None = None  # no block after this place is on the card; None: not looked up yet
+
+        # From here on the writer's thread alone.
+        self._connection: sqlite3.Connection | None = None
+        self._place = 0
+        self._cursors: dict[str, int] = {}
+        self._moved = False
+        self._error: str | None = None
+        self._damages = 0
+
+    # ---- any thread -------------------------------------------------------------------------------------------
+
+    def put(self, readings: Readings) -> None:
+        """Keep one answer of a device. While a commit hangs for very long the newest are given up, and counted."""
+        if len(self._inbox) >= MOST_WAITING:
+            self.lost += len(readings.readings)
+        elif readings.readings:
+            self._inbox.append(readings)
+
+    def advance(self, sink: str, place: int) -> None:
+        """The far side of `sink` has proven all blocks up to `place`. A cursor never goes back."""
+        self._inbox.append((sink, place))
+
+    # ---- the writer's thread ----------------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.wait(self._clock.pause(COMMIT_EVERY_S)):
+            self._turn()
+        self._turn()
+        self._close()
+
+    def _turn(self) -> None:
+        if self.committed is None:
+            self._look_up()
+        self._seal()
+        if not self.memory and not self._moved and self._error is None:
+            return
+        try:
+            self._commit()
+        except (sqlite3.Error, OSError, NewerSchema) as error:
+            self._failed(error)
+        else:
+            self._say(None)
+
+    def _look_up(self) -> None:
+        """Where earlier runs ended. What cannot be read counts as nothing: places begin with the wall clock anyway."""
+        for path in day_files(self._directory):
+            try:
+                connection = open_reader(path)
+            except (sqlite3.Error, OSError):
+                continue
+            try:
+                place, cursors = last_row(connection)
+            except (sqlite3.Error, ValueError):
+                continue
+            finally:
+                connection.close()
+            if place > self._place:
+                self._place = place
+                self._cursors = cursors
+        self.committed = self._place
+
+    def _seal(self) -> None:
+        """Make blocks of what came since."""
+        answers: list[Readings] = []
+        while self._inbox:
+            item = self._inbox.popleft()
+            if isinstance(item, Readings):
+                answers.append(item)
+            elif item[1] > self._cursors.get(item[0], 0):
+                self._cursors[item[0]] = item[1]
+                self._moved = True
+        new = []
+        for start in range(0, len(answers), LARGEST_BLOCK):
+            part = answers[start : start + LARGEST_BLOCK]
+            new.append(Block(self._next_place(), sum(len(a.readings) for a in part), blocks.encode(part)))
+        memory = [*self.memory, *new]
+        size = sum(len(block.data) for block in memory)
+        while size > MOST_MEMORY:
+            oldest = memory.pop(0)
+            size -= len(oldest.data)
+            self.lost += oldest.count
+        self.memory = tuple(memory)
+
+    def _next_place(self) -> int:
+        self._place = max(self._place + 1, self._clock.now().wall_ns // MILLI)
+        return self._place
+
+    def _commit(self) -> None:
+        memory = self.memory
+        connection = self._todays()
+        self._demand_room()
+        rows = [(b.place, b.count, "", b.data) for b in memory] or [(self._next_place(), 0, "", b"")]
+        rows[-1] = (rows[-1][0], rows[-1][1], json.dumps(self._cursors), rows[-1][3])
+        connection.execute("BEGIN IMMEDIATE")
+        # A block that a failed commit had brought to the card after all is the same block.
+        connection.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", rows)
+        connection.execute("COMMIT")
+        self.committed = rows[-1][0]
+        self.memory = self.memory[len(memory) :]
+        self._moved = False
+        self._damages = 0
+
+    def _todays(self) -> sqlite3.Connection:
+        """The connection to the file of the venue's day; a new day closes the old file and ages the others."""
+        now = self._clock.now()
+        path = self._directory / f"readings-{now.local(self._zone):%Y-%m-%d}.db"
+        if self._connection is not None and path == self.current:
+            return self._connection
+        self._close()
+        trust = Trust.NONE if self._damages > 1 else Trust.CHECK
+        opened = open_store(path, SCHEMA, now, trust)
+        self._connection, self.current = opened.connection, path
+        if self._error is not None and not wal_emptied(opened.connection):
+            raise sqlite3.OperationalError("a reader holds the log")
+        if opened.aside is not None:
+            log.error("event=set-aside store=readings file=%s", opened.aside.name)
+            self._tell(SetAside("readings", opened.aside.name, now))
+        self._age(now.local(self._zone).date())
+        return self._connection
+
+    # ---- room on the card -------------------------------------------------------------------------------------
+
+    def _demand_room(self) -> None:
+        for path in (*self._others(), None):
+            if _free(self._directory) >= KEEP_FREE:
+                return
+            if path is not None and not self._owed(path):
+                self._drop(path, 0)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _age(self, today: date) -> None:
+        oldest_name = f"readings-{today - timedelta(days=self._keep.days)}.db"
+        for path in self._others():
+            owed = self._owed(path)
+            too_much = sum(p.stat().st_size for p in day_files(self._directory)) > self._keep.bytes
+            if too_much or (path.name < oldest_name and not owed):
+                self._drop(path, owed)
+
+    def _others(self) -> list[Path]:
+        return [path for path in day_files(self._directory) if path != self.current]
+
+    def _drop(self, path: Path, owed: int) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        sync_directory(self._directory)
+        self.lost += owed
+        log.warning("event=readings-aged file=%s undelivered=%d", path.name, owed)
+        if owed:
+            self._tell(StorageState("readings", self._error, len(self.memory), self.lost, self._clock.now()))
+
+    def _owed(self, path: Path) -> int:
+        """Readings of a file that the slowest sink has no proof for."""
+        if not self._cursors:
+            return 0
+        try:
+            connection = open_reader(path)
+        except (sqlite3.Error, OSError):
+            return 0
+        try:
+            found = connection.execute(
+                "SELECT coalesce(sum(count), 0) FROM blocks WHERE place > ?", (min(self._cursors.values()),)
+            )
+            return int(found.fetchone()[0])
+        except sqlite3.Error:
+            return 0
+        finally:
+            connection.close()
+
+    # ---- trouble ----------------------------------------------------------------------------------------------
+
+    def _failed(self, error: Exception) -> None:
+        self._damages += isinstance(error, sqlite3.Error) and is_damage(error)
+        self._close()
+        self._say(words(error, self._directory))
+
+    def _say(self, error: str | None) -> None:
+        if error != self._error:
+            self._error = error
+            log.warning("event=storage store=readings state=%r", error or "well")
+            waiting = sum(block.count for block in self.memory)
+            self._tell(StorageState("readings", error, waiting, self.lost, self._clock.now()))
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except sqlite3.Error as error:
+                log.debug("event=close-failed store=readings error=%r", str(error))
+
+
+def _free(directory: Path) -> int:
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize

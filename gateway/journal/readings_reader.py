@@ -1,0 +1,167 @@
+"""Reading the record of readings, on the card and in the writer's memory, as one sequence of blocks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from gateway.errors import Unavailable
+from gateway.journal import blocks
+from gateway.journal.database import open_reader
+from gateway.values import Readings
+
+log = logging.getLogger(__name__)
+
+
+def _decoded(place: int, data: bytes) -> list[Readings]:
+    try:
+        return blocks.decode(data)
+    except ValueError as error:
+        log.warning("event=bad-block place=%d error=%r", place, str(error))
+        return []
+
+
+class Memory(Protocol):
+    """What the reader asks of a running writer: blocks that are not on the card yet, and the file it writes."""
+
+    @property
+    def memory(self) -> Sequence[Waiting]: ...
+    @property
+    def current(self) -> Path | None: ...
+    @property
+    def committed(self) -> int | None: ...
+
+
+class Waiting(Protocol):
+    @property
+    def place(self) -> int: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+def day_files(directory: Path) -> list[Path]:
+    """The files of all days, oldest first."""
+    return sorted(directory.glob("readings-????-??-??.db"))
+
+
+def last_row(connection: sqlite3.Connection) -> tuple[int, dict[str, int]]:
+    """The last place of a file, and the last cursors that it knows. Raises sqlite3.Error, ValueError."""
+    place = connection.execute("SELECT coalesce(max(place), 0) FROM blocks").fetchone()[0]
+    found = connection.execute("SELECT cursors FROM blocks WHERE cursors != '' ORDER BY place DESC LIMIT 1").fetchone()
+    return int(place), json.loads(found[0]) if found else {}
+
+
+class ReadingsReader:
+    """Blocks of readings in the order in which they were kept. One reader a thread; raises `Unavailable`.
+
+    With a running writer it also sees what the card has refused so far: a live sink goes on from memory.
+    """
+
+    def __init__(self, directory: Path, writer: Memory | None = None) -> None:
+        self._directory, self._writer = directory, writer
+        self._open: dict[Path, tuple[int, sqlite3.Connection]] = {}
+        self._spans: dict[Path, tuple[int, int, int]] = {}  # of files that nobody writes: inode, first and last place
+
+    def after(self, place: int, limit: int) -> list[tuple[int, list[Readings]]]:
+        """Up to `limit` blocks after `place`, each with its place."""
+        # Memory first: a block goes from there to the card and never back, so none can be missed between the two.
+        found = {b.place: b.data for b in self._memory() if b.place > place}
+        if not self._all_in_memory(place):
+            try:
+                self._add_from_card(found, place, limit)
+            except (sqlite3.Error, OSError) as error:
+                self.close()
+                raise Unavailable(f"readings: {error}") from error
+        return [(at, _decoded(at, found[at])) for at in sorted(found)[:limit]]
+
+    def cursor(self, sink: str) -> int:
+        """Up to where `sink` has proof, as far as the card knows."""
+        return max((cursors.get(sink, 0) for _, cursors in self._last_rows()), default=0)
+
+    def newest(self) -> int:
+        """The place of the newest block; 0 when there is none."""
+        return max([*(b.place for b in self._memory()), *(self._newest_of(path) for path in self._latest()), 0])
+
+    def close(self) -> None:
+        while self._open:
+            self._open.popitem()[1][1].close()
+
+    # ---- inside -----------------------------------------------------------------------------------------------
+
+    def _memory(self) -> Sequence[Waiting]:
+        return self._writer.memory if self._writer is not None else ()
+
+    def _all_in_memory(self, place: int) -> bool:
+        """Then the card is not asked: it may be failing."""
+        committed = self._writer.committed if self._writer is not None else None
+        return committed is not None and place >= committed
+
+    def _paths(self) -> list[Path]:
+        return day_files(self._directory)
+
+    def _latest(self) -> set[Path]:
+        """The files that can hold the newest block: the last ones, and the one that is written."""
+        current = self._writer.current if self._writer is not None else None
+        paths = self._paths()
+        return {*paths[-2:], *(path for path in paths if path == current)}
+
+    def _add_from_card(self, found: dict[int, bytes], place: int, limit: int) -> None:
+        spans = sorted((self._span(path), path) for path in self._paths())
+        read: dict[int, bytes] = {}
+        for (first, last), path in spans:
+            if len(read) >= limit and first > sorted(read)[limit - 1]:
+                break
+            if last <= place:
+                self._let_go(path)
+                continue
+            rows = self._connection(path).execute(
+                "SELECT place, data FROM blocks WHERE place > ? AND count > 0 ORDER BY place LIMIT ?", (place, limit)
+            )
+            read.update(rows)
+        found.update(read)
+
+    def _span(self, path: Path) -> tuple[int, int]:
+        inode = path.stat().st_ino
+        known = self._spans.get(path)
+        if known is not None and known[0] == inode:
+            return known[1:]
+        row = self._connection(path).execute(
+            "SELECT coalesce((SELECT min(place) FROM blocks), 0), coalesce((SELECT max(place) FROM blocks), 0)"
+        )
+        first, last = row.fetchone()
+        if self._writer is not None and self._writer.current not in {None, path}:
+            self._spans[path] = (inode, first, last)
+        return first, last
+
+    def _last_rows(self) -> list[tuple[int, dict[str, int]]]:
+        try:
+            return [last_row(self._connection(path)) for path in self._latest()]
+        except (sqlite3.Error, OSError, ValueError) as error:
+            self.close()
+            raise Unavailable(f"readings: {error}") from error
+
+    def _newest_of(self, path: Path) -> int:
+        try:
+            row = self._connection(path).execute("SELECT max(place) FROM blocks WHERE count > 0").fetchone()
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            raise Unavailable(f"readings: {error}") from error
+        return int(row[0] or 0)
+
+    def _connection(self, path: Path) -> sqlite3.Connection:
+        inode = path.stat().st_ino
+        known = self._open.get(path)
+        if known is not None and known[0] == inode:
+            return known[1]
+        self._let_go(path)
+        self._open[path] = inode, open_reader(path)
+        return self._open[path][1]
+
+    def _let_go(self, path: Path) -> None:
+        known = self._open.pop(path, None)
+        if known is not None:
+            known[1].close()

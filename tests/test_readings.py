@@ -1,0 +1,357 @@
+"""The record of readings: blocks, cursors, ageing, and what goes on from memory while the card refuses."""
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.base import Quality
+from gateway.journal import blocks
+from gateway.journal import readings as module
+from gateway.journal.readings import Keep, ReadingsReader, ReadingsWriter
+from gateway.moment import ClockState, Moment
+from gateway.values import Reading, Readings, SetAside, StorageState
+
+CST = timezone(timedelta(hours=8))
+START = Moment(1_780_794_723_123_000_000, 5_000_000_000_000)  # 2026-06-07, 09:12:03 at the venue
+DAY_S = 86_400.0
+
+
+class HandClock:
+    """Stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def now(self) -> Moment:
+        return self.at
+
+    def pause(self, seconds: float) -> float:
+        return seconds
+
+    def move(self, seconds: float) -> None:
+        self.at = self.at.after(seconds)
+
+
+class Venue:
+    """A writer that takes a turn when it is told to."""
+
+    def __init__(self, directory: Path, keep: Keep | None = None) -> None:
+        self.directory, self.keep = directory, keep
+        self.clock = HandClock()
+        self.told: list[Any] = []
+        self.start()
+
+    def start(self) -> None:
+        self.writer = ReadingsWriter(self.directory, self.clock, self.told.append, CST, self.keep)
+        self.reader = ReadingsReader(self.directory, self.writer)
+
+    def end(self) -> None:
+        self.reader.close()
+        stop = threading.Event()
+        stop.set()
+        self.writer.run(stop)
+
+    def turn(self, *values: float) -> list[Readings]:
+        """Four seconds pass, in which these were read."""
+        self.clock.move(4)
+        answers = [answer(self.clock.now(), v) for v in values]
+        for item in answers:
+            self.writer.put(item)
+        self.writer._turn()
+        return answers
+
+    def values(self, place: int = 0, limit: int = 100) -> list[float | None]:
+        return [a.readings[0].value for _, block in self.reader.after(place, limit) for a in block]
+
+    def files(self) -> list[str]:
+        return sorted(p.name for p in self.directory.glob("readings-*.db"))
+
+    @property
+    def states(self) -> list[str | None]:
+        return [m.error for m in self.told if isinstance(m, StorageState)]
+
+
+def answer(at: Moment, value: float | None, device: str = "gate-noise") -> Readings:
+    return Readings(device, (Reading(f"{device}/laf", value, Quality.GOOD, at),))
+
+
+@pytest.fixture
+def venue(tmp_path: Path) -> Iterator[Venue]:
+    venue = Venue(tmp_path / "state")
+    venue.directory.mkdir()
+    yield venue
+    venue.end()
+
+
+MOMENTS = st.builds(
+    Moment,
+    st.integers(0, 2**62).map(lambda n: n // 1_000_000 * 1_000_000),
+    st.integers(0, 2**62).map(lambda n: n // 1_000_000 * 1_000_000),
+    st.sampled_from(ClockState),
+)
+NAMES = st.text(min_size=1, max_size=8)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> Readings:
+    device, at = draw(NAMES), draw(MOMENTS)
+    points = NAMES | NAMES.map(lambda name: f"{device}/{name}")
+    reading = st.builds(
+        Reading,
+        points,
+        st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        st.sampled_from(Quality),
+        st.just(at),
+        st.none() | NAMES,
+    )
+    return Readings(device, tuple(draw(st.lists(reading, min_size=1, max_size=4))))
+
+
+@given(st.lists(answers(), min_size=1, max_size=5))
+def test_blocks_round_trip(block: list[Readings]) -> None:
+    """What goes into a block comes out of it: points, values, qualities, reasons, clock states, times to the ms."""
+    assert block == blocks.decode(blocks.encode(block))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"x", blocks.zlib.compress(b"[2,0,0,[]]"), blocks.zlib.compress(b"[1,0,0,[[]]]")]
+)
+def test_bad_blocks(data: bytes) -> None:
+    """Bytes that are no block of this form raise ValueError, and no number comes out of them."""
+    with pytest.raises(ValueError, match="block of readings"):
+        blocks.decode(data)
+
+
+def test_written_and_read(venue: Venue) -> None:
+    """C5: readings come out in order from memory and card alike, each block with its place, which cursors use."""
+    first = venue.turn(51.0, 52.0)
+    venue.turn(53.0)
+    places = [place for place, _ in venue.reader.after(0, 10)]
+    venue.writer.advance("mqtt", places[0])
+    venue.turn(54.0)
+
+    assert first == venue.reader.after(0, 1)[0][1]
+    assert [53.0, 54.0] == venue.values(places[0])
+    assert (places[0], 0) == (venue.reader.cursor("mqtt"), venue.reader.cursor("influxdb"))
+    assert places[1] < venue.reader.newest()
+    assert () == venue.writer.memory
+
+
+def test_restart_goes_on(venue: Venue) -> None:
+    """F16: a stop writes what waits; the next run's places lie after, also when the clock went back a fortnight."""
+    venue.turn(51.0)
+    venue.writer.advance("mqtt", venue.reader.newest())
+    venue.writer.put(answer(venue.clock.now(), 52.0))
+    venue.end()
+    venue.clock.move(-14 * DAY_S)
+    venue.start()
+    venue.turn(53.0)
+    venue.turn(54.0)
+
+    assert [51.0, 52.0, 53.0, 54.0] == venue.values()
+    assert [52.0, 53.0, 54.0] == venue.values(venue.reader.cursor("mqtt"))
+    assert ["readings-2026-05-24.db", "readings-2026-06-07.db"] == venue.files()
+
+
+def test_a_cursor_alone_is_kept_and_makes_no_reading(venue: Venue) -> None:
+    """A cursor that moves while nothing is read is kept; it makes no block, so that sinks find an end."""
+    venue.turn(51.0)
+    newest = venue.reader.newest()
+    venue.writer.advance("mqtt", newest)
+    venue.turn()
+    venue.writer.advance("mqtt", newest - 1)
+    venue.turn()
+
+    assert newest == venue.reader.cursor("mqtt")
+    assert ([], newest) == (venue.reader.after(newest, 10), venue.reader.newest())
+
+
+def test_days(venue: Venue) -> None:
+    """A file holds a day of the venue, not of Greenwich; old ones are unlinked whole once they are delivered."""
+    venue.keep = Keep(days=2)
+    venue.start()
+    venue.clock.move(14.7 * 3600)  # 23:54
+    for hour in range(0, 96, 6):
+        venue.turn(float(hour))
+        venue.clock.move(6 * 3600)
+    kept = venue.files()
+    venue.writer.advance("mqtt", 1)
+    venue.turn(1.0)
+    venue.clock.move(3 * DAY_S)
+    venue.turn(2.0)
+    owed = venue.files()
+    venue.writer.advance("mqtt", venue.reader.newest())
+    venue.turn(3.0)
+    venue.clock.move(DAY_S)
+    venue.turn(4.0)
+
+    assert ["readings-2026-06-09.db", "readings-2026-06-10.db", "readings-2026-06-11.db"] == kept
+    assert [*kept, "readings-2026-06-14.db"] == owed
+    assert ["readings-2026-06-14.db", "readings-2026-06-15.db"] == venue.files()
+    assert 0 == venue.writer.lost
+
+
+def test_too_many_bytes(venue: Venue) -> None:
+    """C6: files beyond the allowed bytes go, oldest first, also undelivered ones; those are counted and said."""
+    venue.keep = Keep(bytes=1)
+    venue.start()
+    venue.turn(51.0, 52.0)
+    venue.writer.advance("mqtt", 1)
+    venue.clock.move(DAY_S)
+    venue.turn(53.0)
+    venue.clock.move(DAY_S)
+    venue.turn(54.0)
+
+    assert ["readings-2026-06-09.db"] == venue.files()
+    assert 3 == venue.writer.lost
+    assert [2, 3] == [m.lost for m in venue.told if isinstance(m, StorageState)]
+
+
+def test_full_card(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F7: readings leave the last of the card to events; sinks go on from memory; with room all is written."""
+    venue.turn(51.0)
+    free = 0
+    monkeypatch.setattr(module, "_free", lambda _: free)
+    venue.turn(52.0)
+    venue.turn(53.0)
+
+    assert [51.0, 52.0, 53.0] == venue.values()
+    assert ["the card is full"] == venue.states
+    assert 2 == len(venue.writer.memory)
+    free = module.KEEP_FREE
+    venue.turn(54.0)
+    venue.start()
+    assert [51.0, 52.0, 53.0, 54.0] == venue.values()
+
+
+def test_full_card_gives_up_what_is_delivered(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F7: before readings are refused, old files make room, if every sink has proof of them."""
+    venue.turn(51.0)
+    venue.clock.move(DAY_S)
+    venue.turn(52.0)
+    venue.writer.advance("mqtt", venue.reader.newest())
+    monkeypatch.setattr(module, "_free", lambda _: 0 if len(venue.files()) > 1 else module.KEEP_FREE)
+    venue.turn(53.0)
+
+    assert [52.0, 53.0] == venue.values()
+    assert [] == venue.states
+
+
+def test_memory_is_bounded(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C6: when memory is full too, the oldest blocks go, and are counted."""
+    monkeypatch.setattr(module, "_free", lambda _: 0)
+    size = len(blocks.encode([answer(START, 51.0)]))
+    monkeypatch.setattr(module, "MOST_MEMORY", 3 * size + 10)
+    for value in (51.0, 52.0, 53.0, 54.0, 55.0):
+        venue.turn(value)
+
+    assert [53.0, 54.0, 55.0] == venue.values()
+    assert 2 == venue.writer.lost
+
+
+def test_inbox_is_bounded(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C6: while the writer hangs in a commit, what cannot be taken is counted, and memory does not grow."""
+    monkeypatch.setattr(module, "MOST_WAITING", 2)
+    venue.turn(51.0, 52.0, 53.0)
+
+    assert [51.0, 52.0] == venue.values()
+    assert 1 == venue.writer.lost
+
+
+def test_card_gone_and_back(venue: Venue) -> None:
+    """F8: with the card gone, a sink that was up to date goes on from memory; later all is written."""
+    venue.turn(51.0)
+    newest = venue.reader.newest()
+    away = venue.directory.with_name("away")
+    venue.writer._close()
+    venue.directory.rename(away)
+    venue.turn(52.0)
+
+    assert [52.0] == venue.values(newest)
+    assert ["the card fails to read or write"] == venue.states
+    shutil.move(away, venue.directory)
+    venue.turn(53.0)
+    assert [51.0, 52.0, 53.0] == venue.values()
+    assert None is venue.states[-1]
+
+
+def test_damaged_file(venue: Venue) -> None:
+    """F6: a damaged file is put aside and said; the day goes on in a new one, with the cursors."""
+    venue.turn(*(float(v) for v in range(500)))
+    venue.writer.advance("mqtt", venue.reader.newest())
+    venue.turn(1.0)
+    venue.end()
+    path = venue.directory / "readings-2026-06-07.db"
+    path.write_bytes(b"\0" * path.stat().st_size)
+    venue.start()
+    venue.turn(2.0)
+
+    assert [2.0] == venue.values()
+    assert ["readings"] == [m.store for m in venue.told if isinstance(m, SetAside)]
+    assert 1 == len(list(venue.directory.glob("readings-2026-06-07.db.*.corrupt")))
+
+
+def test_bad_row_is_stepped_over(venue: Venue) -> None:
+    """A row that was altered gives no readings and stops nothing."""
+    venue.turn(51.0)
+    venue.turn(52.0)
+    venue.end()
+    with sqlite3.connect(venue.directory / "readings-2026-06-07.db") as connection:
+        connection.execute("UPDATE blocks SET data = x'00' WHERE place = (SELECT min(place) FROM blocks)")
+    connection.close()
+    venue.start()
+
+    assert [52.0] == venue.values()
+
+
+def test_none_is_missed_between_memory_and_card(venue: Venue) -> None:
+    """C5: a reader beside a running writer sees every block once and in order, at whatever instant it looks."""
+    seen: list[float | None] = []
+    done = threading.Event()
+
+    def read() -> None:
+        reader = ReadingsReader(venue.directory, venue.writer)
+        place = 0
+        while True:
+            last = done.is_set()
+            for at, block in reader.after(place, 3):
+                place = at
+                seen.extend(a.readings[0].value for a in block)
+            if last and place == venue.writer.committed:
+                break
+        reader.close()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    for value in range(100):
+        venue.turn(float(value))
+    done.set()
+    thread.join(20)
+
+    assert [float(v) for v in range(100)] == seen
+
+
+def test_answers_without_readings_are_ignored(venue: Venue) -> None:
+    """An answer with no reading in it makes no block."""
+    venue.writer.put(replace(answer(START, 1.0), readings=()))
+    venue.turn()
+
+    assert [] == venue.reader.after(0, 10)
+    assert 0 == venue.reader.newest()
+
+
+def test_no_record_yet(tmp_path: Path) -> None:
+    """A reader of a directory without readings finds nothing, and makes nothing."""
+    reader = ReadingsReader(tmp_path)
+
+    assert ([], 0, 0) == (reader.after(0, 10), reader.cursor("mqtt"), reader.newest())
+    assert [] == list(tmp_path.iterdir())
