@@ -98,6 +98,16 @@ def build_parser() -> argparse.ArgumentParser:
     check = command("check", "gateway.settings_cli:check_main", say("validate a configuration"), tables)
     check.add_argument("config", type=Path)
 
+    config = command(
+        "config", "gateway.settings_cli:config_main", say("an example, the defaults, a schema"), lang=False
+    )
+    actions = config.add_subparsers(dest="action", metavar=say("ACTION"), required=True)
+    actions.add_parser("sample", parents=[common], help=say("a commented example, to begin with"))
+    show = actions.add_parser("show", parents=[common, tables], help=say("the configuration as it is understood"))
+    show.add_argument("config", type=Path)
+    show.add_argument("--effective", action="store_true", help=say("with every default"))
+    actions.add_parser("schema", parents=[common], help=say("JSON Schema of the file, for editors"))
+
     for name, text, acting in (
         ("status", say("how the gateway is"), False),
         ("alarms", say("what stands"), False),

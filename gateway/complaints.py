@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
@@ -302,7 +302,7 @@ def _kind_of(value: object) -> Phrase:
             return Phrase(N_("a whole number"))
         case float():
             return Phrase(N_("a number"))
-        case date():
+        case date() | time():
             return Phrase(N_("a date or time"))
         case list() | tuple():
             return Phrase(N_("a list in square brackets"))

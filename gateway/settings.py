@@ -75,12 +75,9 @@ def check_bytes(data: bytes, path: Path) -> Checked:
         problems += _between(whole, pruned, shape, path.parent)
     problems = [replace(p, file=path.name, line=line_of(parsed.text, p.at)) for p in problems]
     wrong = any(p.severity == "error" and not p.outside for p in problems)
-    return Checked(
-        config=None if wrong or whole is None else with_files(whole, path.parent),
-        problems=tuple(sorted(problems, key=lambda p: (p.severity, p.line))),
-        sha256=_sha256(data),
-        usable=_usable(Pruned(parsed.table), path.parent),
-    )
+    config = None if wrong or whole is None else with_files(whole, path.parent)
+    usable = config or _usable(Pruned(parsed.table), path.parent)
+    return Checked(config, tuple(sorted(problems, key=lambda p: (p.severity, p.line))), _sha256(data), usable)
 
 
 def load(path: Path, state: Path) -> Loaded:

@@ -33,20 +33,6 @@ def check_main(args: argparse.Namespace) -> int:
     return DONE if checked.good else UNUSABLE
 
 
-def add_config_parser(verbs: Any, *parents: argparse.ArgumentParser) -> None:
-    """`config` and its three verbs, below `verbs` of the command line."""
-    text = say(N_("a commented example, the configuration with its defaults, a schema for editors"))
-    config = verbs.add_parser("config", help=text, description=text)
-    config.set_defaults(handler="gateway.settings_cli:config_main")
-    actions = config.add_subparsers(dest="action", metavar=say(N_("ACTION")), required=True)
-    actions.add_parser("sample", parents=parents, help=say(N_("a commented example, to begin with")))
-    show = actions.add_parser("show", parents=parents, help=say(N_("the configuration as it is understood")))
-    show.add_argument("config", type=Path)
-    show.add_argument("--effective", action="store_true", help=say(N_("with every default")))
-    show.add_argument("--json", action="store_true", help=say(N_("print JSON")))
-    actions.add_parser("schema", parents=parents, help=say(N_("JSON Schema of the file")))
-
-
 def config_main(args: argparse.Namespace) -> int:
     """`args.action` says which: sample, show (with `config`, `effective`, `json`) or schema."""
     if args.action == "sample":

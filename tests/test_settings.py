@@ -330,6 +330,72 @@ BROKEN: dict[str, tuple[str, str, str, str, str]] = {
         "contact.leak-button",
         "rename",
     ),
+    "rule set that is none": (
+        "\n[venue]",
+        '\nrule_sets = ["gb3096"]\n[venue]',
+        "rule_sets[1]",
+        "no rule set",
+        "gb3096-2008",
+    ),
+    "rule set twice": (
+        "\n[venue]",
+        '\nrule_sets = ["gb10070", "gb10070"]\n[venue]',
+        "rule_sets[2]",
+        "twice",
+        "remove",
+    ),
+    "settle that forgets": ("lamp_pin = 22", 'settle = "10s"', "contact.leak-button.settle", "longer than", "50ms"),
+    "rising hysteresis upside down": (
+        "above = 55.0\nclear_below = 53.0",
+        "below = 18.0\nclear_above = 17.0",
+        "rule.noise.clear_above",
+        "not be lower",
+        "higher",
+    ),
+    "share of no limit": (
+        "above = 55.0\nclear_below = 53.0",
+        'stale_after = "9s"\nwithin = "10m"\nshare = 0.5',
+        "rule.noise",
+        "above or below",
+        "above",
+    ),
+    "no wire but a bus": (
+        '"pms5003"\nport = "/dev/serial/by-id/two"',
+        '"ds18b20"\nbus = "rs485"\n',
+        "device.hall-dust.port",
+        "where",
+        "w1",
+    ),
+    "profile file that is none": ('"renke_rs_zs"', '"mine.toml"', "device.gate-noise.driver", "no driver", "known are"),
+    "address of one that has none": (
+        'driver = "pms5003"',
+        'driver = "pms5003"\naddress = 3',
+        "device.hall-dust",
+        "address",
+        "correct",
+    ),
+    "password in an address": (
+        "[mqtt]",
+        f'[influxdb]\nurl = "http://me:secret@x"\norg = "o"\nbucket = "b"\ntoken_file = "{__file__}"\n[mqtt]',
+        "influxdb.url",
+        "secrets never",
+        "http://",
+    ),
+    "address with a port of letters": (
+        "[mqtt]",
+        f'[influxdb]\nurl = "http://x:y"\norg = "o"\nbucket = "b"\ntoken_file = "{__file__}"\n[mqtt]',
+        "influxdb.url",
+        "no address",
+        "http://",
+    ),
+    "no text": ('name = "李伟"', 'name = ""', "person[1].name", "empty", "name ="),
+    "PIN in foreign letters": (
+        f'pin = "{PIN}"\n\n[[person]]',
+        'pin = "scrypt:密:码"\n\n[[person]]',
+        "person[1].pin",
+        "no whole",
+        "add",
+    ),
     "no host": ('host = "broker.example"\n', "", "mqtt.host", "missing", "host ="),
     "host with scheme": ('"broker.example"', '"mqtts://broker.example"', "mqtt.host", "more than", "port"),
     "port out of range": ("tls = {}", "tls = {}\nport = 88830", "mqtt.port", "out of range", "65535"),
@@ -532,6 +598,12 @@ WARNINGS = {
     ),
     "no broker": ('[mqtt]\nhost = "broker.example"\ntls = {}', "", "mqtt", "no alarm leaves"),
     "faster than the device": ("address = 1", 'address = 1\nevery = "10ms"', "device.gate-noise.every", "at best"),
+    "steps out of order": (
+        "[mqtt]",
+        '[escalation]\nsteps = [{ after = "60s", to = "siren" }, { after = "30s", to = "resend" }]\n[mqtt]',
+        "escalation.steps[2].after",
+        "earlier",
+    ),
     "window that never comes": ('during = ["session"]', 'during = ["listening"]', "rule.noise.during", "no listening"),
     "board's own pin": ("lamp_pin = 22", "lamp_pin = 0", "contact.leak-button.lamp_pin", "by the board"),
     "file of the service": (
@@ -556,6 +628,34 @@ def test_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) ->
 
     assert checked.good, [str(p) for p in errors(checked)]
     assert wrong in " ".join(str(p.wrong) for p in found)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("[1]", "a list"),
+        ("{ a = 1 }", "a table"),
+        ("2026-06-07", "a date or time"),
+        ("1.5", "a number"),
+        ("07:00:00", "a date or time"),
+    ],
+)
+def test_a_wrong_kind_is_named(tmp_path: Path, value: str, kind: str) -> None:
+    """Whatever stands where a number belongs is called by its own name."""
+    found = errors(check(written(tmp_path, GOOD.replace("lamp_pin = 22", f"lamp_pin = {value}"))))
+
+    assert ["contact.leak-button.lamp_pin"] == [p.key for p in found]
+    assert kind in str(found[0].wrong)
+
+
+def test_instruments_on_one_i2c_bus(tmp_path: Path) -> None:
+    """Devices with addresses of their own may share an I2C port; two with the same address may not."""
+    two = '[device.{}]\ndriver = "sht4x"\nport = "/dev/i2c-1"\naddress = {}\n'
+    good = check(written(tmp_path, GOOD + two.format("a", 0x44) + two.format("b", 0x45)))
+    bad = check(written(tmp_path, GOOD + two.format("a", 0x44) + two.format("b", 0x44)))
+
+    assert [] == [str(p) for p in errors(good)]
+    assert ["device.b.address"] == [p.key for p in errors(bad)]
 
 
 def test_names_of_files_begin_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,13 +11,13 @@ from gateway.consistency.contacts import alarm_names, contacts, pins
 from gateway.consistency.far_sides import far_sides
 from gateway.consistency.files import files
 from gateway.consistency.people import people, stations
-from gateway.consistency.points import devices, drivers_of, rules
+from gateway.consistency.points import devices, drivers_of, rules, sets
 from gateway.consistency.times import times, zone
 
 
 def problems(config: Config, folder: Path) -> Iterator[Problem]:
     """Every problem between the tables. `folder` is where relative file names begin."""
-    for check in (zone, times, contacts, pins, alarm_names, people, stations, far_sides):
+    for check in (zone, times, contacts, pins, alarm_names, people, stations, far_sides, sets):
         yield from check(config)
     yield from devices(config, folder)
     yield from rules(config, drivers_of(config, folder))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from drivers import library
 from drivers.base import Driver
-from gateway import statistics
+from gateway import rule_sets, statistics
 from gateway.catalogue import N_
 from gateway.complaints import Location, Problem, error, meant, phrase, warning
 from gateway.config import Config, Device, Rule
@@ -143,7 +143,7 @@ def _shared_addresses(config: Config, drivers: Mapping[str, Driver]) -> Iterator
         driver = drivers.get(name)
         if way is None or driver is None:
             continue
-        alone = device.bus is not None and not any(read.send for read in driver.reads)
+        alone = device.bus in config.bus and driver.transport == "serial" and not any(r.send for r in driver.reads)
         others = [other for other, d in config.device.items() if d.bus == device.bus and other != name]
         if alone and others:
             yield error(
@@ -172,6 +172,16 @@ def _shared_addresses(config: Config, drivers: Mapping[str, Driver]) -> Iterator
 
 
 # ---- rules ------------------------------------------------------------------------------------------------------
+
+
+def sets(config: Config) -> Iterator[Problem]:
+    """Shipped sets of limits by name, each once."""
+    for number, name in enumerate(config.rule_sets):
+        at: Location = ("rule_sets", number)
+        if name not in rule_sets.names():
+            yield error(at, phrase(N_("there is no rule set {name}"), name=name), meant(name, rule_sets.names()))
+        elif name in config.rule_sets[:number]:
+            yield error(at, phrase(N_("{name} is there twice"), name=name), phrase(N_("remove one of the two")))
 
 
 def rules(config: Config, drivers: Mapping[str, Driver]) -> Iterator[Problem]:
