@@ -14,8 +14,9 @@ answered by `42 4D 00 04 cmd value` + sum, which is no data frame and is stepped
 wake command.
 
 PM1 <= PM2.5 <= PM10 always holds; where it does not, the frame was misread. Range 0-500, at most 1000 ug/m3. A value
-counts 30 s after the fan starts. An idle frame may end in `42`, so `42 42 4D` occurs at frame boundaries: the reader
-drops one byte at a time.
+counts 30 s after the fan starts; until then, and after each dip of the supply, frames are full of zeros, while no
+air is without particles over 0.3 um: zeros are no value. An idle frame may end in `42`, so `42 42 4D` occurs at
+frame boundaries: the reader drops one byte at a time.
 
 Sources: Plantower PMS5003 manual V2.3 and captured frames.
 """
@@ -28,13 +29,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from drivers._options import Options
-from drivers._values import spoil, within
+from drivers._values import ZEROS, invalid, spoil, within
 from drivers.base import Driver, Framing, Measurement, Read
 from drivers.checks import sum16
 from drivers.errors import BadChecksum, BadFrame
 from drivers.frames import whole
 
 SIZES = ("over_0_3", "over_0_5", "over_1", "over_2_5", "over_5", "over_10")  # um
+SHARE = (1.0, 0.3, 0.05, 0.005, 0.002, 0.001)  # of all particles, in ordinary air: for frames that are made up
 FIRST_COUNT = 6
 
 
@@ -46,6 +48,12 @@ def command(code: int, value: int) -> bytes:
 PASSIVE, ACTIVE = command(0xE1, 0), command(0xE1, 1)
 READ = command(0xE2, 0)
 SLEEP, WAKE = command(0xE4, 0), command(0xE4, 1)
+
+
+NOTES = (
+    "3.3 V signals, 5 V supply: never connect its TXD/RXD to 5 V logic or to RS-232.",
+    "Condensing humidity is counted as dust; the laser lasts about 8000 hours of running.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,8 @@ def decode(layout: Layout, frame: Framing, replies: tuple[bytes, ...]) -> list[M
         found.append(within("temperature", (raw - 0x10000 if raw & 0x8000 else raw) / 10, -20, 99))
     if layout.humidity is not None:
         found.append(within("humidity", words[layout.humidity] / 10, 0, 100))
+    if not any(words[3 : FIRST_COUNT + layout.counts]):
+        return [invalid(m.quantity, ZEROS, channel=m.channel) for m in found]
     error = words[layout.error] & 0xFF if layout.error is not None else 0
     return spoil(found, f"the sensor reports error {error}") if error else found
 
@@ -109,7 +119,8 @@ def encode(layout: Layout, values: Mapping[str, float]) -> tuple[bytes, ...]:
     pm = [round(v) for v in (values.get("pm1", pm2_5), pm2_5, values.get("pm10", pm2_5))]
     words = pm + pm + [0] * (layout.words - 6)
     for index, size in enumerate(SIZES[: layout.counts]):
-        words[FIRST_COUNT + index] = round(values.get(f"particles_{size}", 0) * 100)
+        count = values.get(f"particles_{size}", (1 + 2 * pm2_5) * SHARE[index])
+        words[FIRST_COUNT + index] = min(0xFFFF, round(count * 100))
     if layout.hcho is not None:
         words[layout.hcho] = round(values.get("hcho", 0))
     if layout.temperature is not None:
@@ -122,8 +133,23 @@ def encode(layout: Layout, values: Mapping[str, float]) -> tuple[bytes, ...]:
     return (data + sum16(data),)
 
 
+def active_only(name: str, title: str, layout: Layout, *notes: str) -> Driver:
+    """A type that talks by itself and hears no commands."""
+    frame = framing(layout)
+    return Driver(
+        name=name,
+        title=title,
+        points=layout.points,
+        decode=partial(decode, layout, frame),
+        encode=partial(encode, layout),
+        reads=(Read(frame, timeout_s=3.0),),
+        warm_up_s=30.0,
+        notes=(*notes, *NOTES),
+    )
+
+
 def driver(name: str, title: str, layout: Layout, *notes: str) -> Driver:
-    """The driver of one type, in active mode; `mode = "passive"` asks for each frame instead."""
+    """A type that hears commands, in active mode; `mode = "passive"` asks for each frame instead."""
     frame = framing(layout)
     wake = Read(frame, WAKE, pause_s=0.1, answered=False)
 
@@ -139,21 +165,10 @@ def driver(name: str, title: str, layout: Layout, *notes: str) -> Driver:
             start=(wake, Read(frame, PASSIVE, pause_s=0.1, answered=False)),
         )
 
-    active = Driver(
-        name=name,
-        title=title,
-        points=layout.points,
-        decode=partial(decode, layout, frame),
-        encode=partial(encode, layout),
-        reads=(Read(frame, timeout_s=3.0),),
+    mode_note = 'Option: mode = "passive" (the sensor is asked for each frame; "active" is the default).'
+    active = replace(
+        active_only(name, title, layout, *notes, mode_note),
         start=(wake, Read(frame, ACTIVE, pause_s=0.1, answered=False)),
-        warm_up_s=30.0,
         at=at,
-        notes=(
-            *notes,
-            'Option: mode = "passive" (the sensor is asked for each frame; "active" is the default).',
-            "3.3 V signals, 5 V supply: never connect its TXD/RXD to 5 V logic or to RS-232.",
-            "Condensing humidity is counted as dust; the laser lasts about 8000 hours of running.",
-        ),
     )
     return active

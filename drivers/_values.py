@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from drivers.base import Measurement, Quality
 
+ZEROS = "all zero: the sensor is warming up, or its fan stands"  # no air is without dust
+
 
 def within(quantity: str, value: float, low: float, high: float, channel: str = "") -> Measurement:
     """The value, GOOD from low to high; beyond, the datasheet promises nothing: INVALID, the number kept."""

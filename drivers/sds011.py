@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from drivers._nova import build, driver, framing
-from drivers._values import within
+from drivers._values import ZEROS, invalid, within
 from drivers.base import Measurement
 from drivers.errors import BadFrame
 from drivers.frames import whole
@@ -23,6 +23,8 @@ def decode(replies: tuple[bytes, ...]) -> list[Measurement]:
     pm2_5, pm10 = data[2] | data[3] << 8, data[4] | data[5] << 8
     if pm2_5 > pm10:
         raise BadFrame(f"PM2.5 {pm2_5} above PM10 {pm10}: a smaller fraction cannot exceed a larger one")
+    if pm10 == 0:
+        return [invalid(name, ZEROS) for name in DRIVER.points]
     return [within("pm2_5", pm2_5 / 10, 0, 999.9), within("pm10", pm10 / 10, 0, 999.9)]
 
 

@@ -11,7 +11,8 @@
   nothing.
 - Read: ten big-endian floats: PM1, PM2.5, PM4, PM10 in ug/m3; particles from 0.3 up to 0.5, 1, 2.5, 4, 10 um in 1/cm3;
   typical size in um. No data at all: no new value yet (there is one a second).
-Warm after 8 to 30 s. Range 0-1000 ug/m3, 0-3000 1/cm3. Source: Sensirion SPS30 datasheet, March 2020, chapter 5.
+Warm after 8 to 30 s; until then zeros. Range 0-1000 ug/m3, 0-3000 1/cm3. Source: Sensirion SPS30 datasheet, March
+2020, chapter 5.
 """
 
 from __future__ import annotations
@@ -110,7 +111,9 @@ def decode(replies: tuple[bytes, ...]) -> list[Measurement]:
         raise BadFrame(f"{len(data)} bytes of data: the sensor was not started for floats")
     numbers = [round(number, 4) for number in struct.unpack(">10f", data)]
     if not all(map(math.isfinite, numbers)):
-        return [_not_a_number(name) for name in DRIVER.points]
+        return [_nothing(name, "not a number") for name in DRIVER.points]
+    if not any(numbers):  # no air is without particles, and the sensor sends zeros until its fan runs
+        return [_nothing(name, "all zero: the sensor is warming up, or its fan stands") for name in DRIVER.points]
     if not numbers[0] <= numbers[1] <= numbers[2] <= numbers[3]:
         raise BadFrame(f"PM1 to PM10 are {numbers[:4]}: a smaller fraction cannot exceed a larger one")
     found = [within(name, number, 0, 1000) for name, number in zip(POINTS, numbers, strict=False)]
@@ -119,9 +122,9 @@ def decode(replies: tuple[bytes, ...]) -> list[Measurement]:
     return spoil(found, "the sensor reports a fault: fan speed, laser or fan") if state & 0x80 else found
 
 
-def _not_a_number(name: str) -> Measurement:
+def _nothing(name: str, reason: str) -> Measurement:
     quantity, _, channel = name.partition("_to_")
-    return invalid(quantity, "not a number", channel=f"to_{channel}" if channel else "")
+    return invalid(quantity, reason, channel=f"to_{channel}" if channel else "")
 
 
 def encode(values: Mapping[str, float]) -> tuple[bytes, ...]:
@@ -129,7 +132,7 @@ def encode(values: Mapping[str, float]) -> tuple[bytes, ...]:
     pm2_5 = values.get("pm2_5", values.get("pm10", values.get("pm1", 0.0)))
     pm10 = values.get("pm10", pm2_5)
     numbers = [values.get("pm1", pm2_5), pm2_5, values.get("pm4", (pm2_5 + pm10) / 2), pm10]
-    numbers += [values.get(f"particles_{size}", 0.0) for size in SIZES]
+    numbers += [values.get(f"particles_{size}", 1 + 8 * pm2_5) for size in SIZES]
     numbers.append(values.get("particle_size", 0.5))
     return (pack(0, READ, 0, 40, *struct.pack(">10f", *numbers)),)
 
