@@ -131,3 +131,18 @@ def test_more_questions_of_one_turn_come_after_a_rest() -> None:
     assert planner.next(0.1)[0] == "b"
     planner.answered("b", 0.2)
     assert planner.next(0.31)[0] == "a"
+
+
+def test_the_line_has_its_gap() -> None:
+    """After every exchange, good or not, nobody is asked before the line's gap is over."""
+    planner = Planner([("a", 1.0), ("b", 1.0)], 0.0, 0.02)
+
+    assert planner.next(0.0) == ("a", 0.0)
+    planner.answered("a", 0.1)
+    assert planner.next(0.1) == (None, pytest.approx(0.02))
+    assert planner.next(0.121) == ("b", 0.0)
+    planner.failed("b", 0.2, 0.05, 0.0)
+    assert planner.next(0.2) == (None, pytest.approx(0.02))
+    assert planner.next(0.221)[0] == "b"
+    planner.more("b", 0.3, 0.0)
+    assert planner.next(0.3) == (None, pytest.approx(0.02))

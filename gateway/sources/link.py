@@ -41,6 +41,9 @@ class Link:
         self._port = self._open(config)
         # An rfc2217 port has none: there pyserial takes the telnet commands out of the stream in a thread of its own.
         self._fd: int | None = None if config.port.startswith("rfc2217:") else self._port.fileno()
+        self._input = select.poll()
+        if self._fd is not None:
+            self._input.register(self._fd, select.POLLIN)
 
     def seconds_for(self, count: int) -> float:
         """How long `count` bytes take on the wire."""
@@ -51,7 +54,7 @@ class Link:
         if self._fd is None:
             return self._read_slowly(timeout_s)
         try:
-            if not select.select([self._fd], [], [], max(0.0, timeout_s))[0]:
+            if not self._input.poll(max(0.0, timeout_s) * 1000):
                 return b""
             data = os.read(self._fd, _CHUNK)
         except BlockingIOError:

@@ -42,8 +42,12 @@ class Unit:
 
 
 class Planner:
-    def __init__(self, units: Iterable[tuple[str, float]], now: float) -> None:
-        """`units`: name and the seconds between two questions, in the order of the first round."""
+    def __init__(self, units: Iterable[tuple[str, float]], now: float, gap_s: float = 0.0) -> None:
+        """`units`: name and the seconds between two questions, in the order of the first round. `gap_s`: silence on the
+        line between an answer and the next question.
+        """
+        self._gap_s = gap_s
+        self._free = now  # the gap after the last exchange is over
         self._units = {name: Unit(name, every_s, now) for name, every_s in units}
         self._credit_s = CREDIT_S  # at `_counted`; below zero nobody who failed is asked
         self._counted = now
@@ -63,7 +67,7 @@ class Planner:
         wait_s = LAST_BACKOFF_S
         ready: list[tuple[bool, float, float, Unit]] = []
         for unit in self._units.values():
-            at = self._ready(unit)
+            at = max(self._ready(unit), self._free)
             if at > now:
                 wait_s = min(wait_s, at - now)
             else:
@@ -76,6 +80,7 @@ class Planner:
 
     def answered(self, name: str, now: float) -> None:
         """A whole answer came, be it only that the unit cannot."""
+        self._free = now + self._gap_s
         unit = self._units[name]
         if unit.dead and self.all_dead():
             # The whole line was dead and one is back (a cable, a supply): the others are worth asking at once.
@@ -88,6 +93,7 @@ class Planner:
 
     def failed(self, name: str, now: float, cost_s: float, late_s: float) -> None:
         """It cost the line `cost_s` and gave nothing. Its late answer may come within `late_s` from now."""
+        self._free = now + self._gap_s
         unit = self._units[name]
         self._credit_s = min(CREDIT_S, self._credit_s + (now - self._counted) * PROBE_SHARE) - cost_s
         self._counted = now
@@ -97,6 +103,7 @@ class Planner:
 
     def more(self, name: str, now: float, rest_s: float) -> None:
         """It answered, and has another question of the same turn, which it wants `rest_s` later."""
+        self._free = now + self._gap_s
         unit = self._units[name]
         unit.not_before = now + rest_s
 

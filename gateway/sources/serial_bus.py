@@ -111,7 +111,8 @@ class SerialBus:
             self._poll(Exchange(link, stop), stop)
 
     def _poll(self, exchange: Exchange, stop: threading.Event) -> None:
-        planner = Planner(((unit.name, unit.every_s) for unit in self._units.values()), self._now())
+        turns = ((unit.name, unit.every_s) for unit in self._units.values())
+        planner = Planner(turns, self._now(), self._config.gap)
         strange = 0
         while not stop.is_set() and self._loans.empty():
             self._report_health(exchange)
@@ -126,7 +127,6 @@ class SerialBus:
             open_s = self._now() - self._opened
             if (strange >= STRANGE_LIMIT and open_s > FRESH_S) or (planner.all_dead() and open_s > SILENT_S):
                 return
-            stop.wait(self._clock.pause(self._config.gap))
 
     def _turn(self, unit: Unit, planner: Planner, exchange: Exchange, stop: threading.Event) -> Exception | None:
         """One question; the error it ended in, if any."""
