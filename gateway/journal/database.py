@@ -36,6 +36,7 @@ class Schema:
 
     version: int
     tables: str
+    page_bytes: int = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ def _new(path: Path, schema: Schema) -> sqlite3.Connection:
 
 
 def _make(connection: sqlite3.Connection, schema: Schema) -> None:
+    connection.execute(f"PRAGMA page_size={schema.page_bytes}")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.executescript(f"BEGIN IMMEDIATE;{schema.tables};PRAGMA user_version={schema.version};COMMIT;")
 

@@ -40,6 +40,7 @@ SCHEMA = Schema(
     version=1,
     tables="CREATE TABLE blocks (place INTEGER PRIMARY KEY, count INTEGER NOT NULL, cursors TEXT NOT NULL, "
     "data BLOB NOT NULL) STRICT",
+    page_bytes=1024,  # a commit rewrites the last page: measured, a fifth less is written than with 4096
 )
 
 
