@@ -11,8 +11,8 @@
   nothing.
 - Read: ten big-endian floats: PM1, PM2.5, PM4, PM10 in ug/m3; particles from 0.3 up to 0.5, 1, 2.5, 4, 10 um in 1/cm3;
   typical size in um. No data at all: no new value yet (there is one a second).
-Warm after 8 to 30 s; until then zeros. Range 0-1000 ug/m3, 0-3000 1/cm3. Source: Sensirion SPS30 datasheet, March
-2020, chapter 5.
+Warm after 8 to 30 s; until then zeros. Range 0-1000 ug/m3, 0-3000 1/cm3.
+Source: Sensirion SPS30 datasheet, March 2020, chapter 5.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import math
 import struct
 from collections.abc import Mapping
 
-from drivers._values import invalid, spoil, within
+from drivers._values import ZEROS, invalid, spoil, within
 from drivers.base import Driver, Framing, Measurement, Read
 from drivers.errors import BadChecksum, BadFrame, DeviceFault, NotReady
 from drivers.frames import whole
@@ -112,8 +112,8 @@ def decode(replies: tuple[bytes, ...]) -> list[Measurement]:
     numbers = [round(number, 4) for number in struct.unpack(">10f", data)]
     if not all(map(math.isfinite, numbers)):
         return [_nothing(name, "not a number") for name in DRIVER.points]
-    if not any(numbers):  # no air is without particles, and the sensor sends zeros until its fan runs
-        return [_nothing(name, "all zero: the sensor is warming up, or its fan stands") for name in DRIVER.points]
+    if not any(numbers):
+        return [_nothing(name, ZEROS) for name in DRIVER.points]
     if not numbers[0] <= numbers[1] <= numbers[2] <= numbers[3]:
         raise BadFrame(f"PM1 to PM10 are {numbers[:4]}: a smaller fraction cannot exceed a larger one")
     found = [within(name, number, 0, 1000) for name, number in zip(POINTS, numbers, strict=False)]

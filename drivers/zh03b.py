@@ -17,7 +17,7 @@ from functools import partial
 
 from drivers import _plantower
 from drivers._options import Options
-from drivers._values import within
+from drivers._values import ZEROS, invalid, within
 from drivers._winsen import READ, block, command, framing, setting
 from drivers.base import Driver, Measurement, Read
 from drivers.errors import BadFrame
@@ -34,6 +34,8 @@ def decode_asked(replies: tuple[bytes, ...]) -> list[Measurement]:
     pm2_5, pm10, pm1 = struct.unpack_from(">3H", whole(frame, reply), 2)
     if not pm1 <= pm2_5 <= pm10:
         raise BadFrame(f"PM1 {pm1}, PM2.5 {pm2_5}, PM10 {pm10}: a smaller fraction cannot exceed a larger one")
+    if not pm10:
+        return [invalid(name, ZEROS) for name in LAYOUT.points]
     return [within(name, n, 0, 1000) for name, n in (("pm1", pm1), ("pm2_5", pm2_5), ("pm10", pm10))]
 
 

@@ -385,7 +385,7 @@ SPANS: dict[str, dict[str, tuple[float, float, float]]] = {
     "max17048": {"voltage": (1, 5.1, 0.001), "charge": (0, 110, 0.01)},
     "mh_z19b": {"co2": (1, 4999, 1)},
     "mh_z19c": {"co2": (1, 4999, 1)},
-    "mlx90614": {"object_temperature": (-70, 382, 0.02), "ambient_temperature": (-39, 125, 0.02)},
+    "mlx90614": {"object_temperature": (-70, 382, 0.02), "ambient_temperature": (-39, 124, 0.02)},
     "nsrt_mk3": {"laeq": (20, 140, 0.01), "laf": (20, 140, 0.01)},
     "nti_xl2": {"laf": (0, 150, 0.1), "laeq": (0, 150, 0.1)},
     "nut": {"on_battery": (0, 1, 1), "battery_low": (0, 1, 1), "charge": (0, 100, 1)},
