@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import signal
 import sys
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
 
-from gateway import armed, rule_sets, settings
-from gateway.board import Board, Instrument
-from gateway.book import Book, Sent
+from gateway import armed, settings
+from gateway.assembly import Plan, left_behind, remember
+from gateway.book import Book
 from gateway.calendar import Calendar
 from gateway.catalogue import say
 from gateway.config import Config, Mqtt
 from gateway.control import Control, Doorman
-from gateway.engine import Engine, EngineThread
-from gateway.errors import Unavailable
-from gateway.health import DeviceWatch, Health
+from gateway.engine import Engine, EngineThread, NewBroker, Reconfigured
 from gateway.inbox import Inbox
 from gateway.journal.chain import Chain, Identity, new_run
-from gateway.journal.events import EventWriter, Recovered
+from gateway.journal.events import EventWriter
 from gateway.journal.latches import LatchWriter, read_latches
 from gateway.journal.reader import EventReader
 from gateway.journal.readings import ReadingsWriter
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.lamp import LampStep
-from gateway.moment import Clock, Moment, SystemClock
+from gateway.moment import NANO, Clock, Moment, SystemClock
 from gateway.notify import Notifier
 from gateway.payloads import Origin
-from gateway.points import Points
 from gateway.sinks.feeder import Feeder, Piece
 from gateway.sinks.mqtt import MqttPump
-from gateway.sources.choice import bind, build_sources
 from gateway.sources.contacts import Contacts
 from gateway.state import StateDirectory
 from gateway.values import ConfigurationState, Event, Readings, StorageState, Stored, Tick
@@ -49,7 +44,6 @@ log = logging.getLogger(__name__)
 
 STALLED_S = 3.0  # an event that waits so long for the card is an alarm about the card
 HUNG_S = 30.0  # an engine that answers no tick for so long (real seconds) is ended with the process
-RECENT = 1000  # events of earlier runs whose receipts are still known
 FLOOR = datetime.fromisoformat("2026-11-01T00:00:00+00:00")  # no gateway runs before it was written
 
 
@@ -68,13 +62,14 @@ class Simulated(Protocol):
 class Switchboard:
     """The engine's outputs: each method puts on the queues of those who take it."""
 
-    def __init__(self, notifier: Notifier) -> None:
-        self.events: EventWriter
-        self.readings_writer: ReadingsWriter
-        self.latch_writer: LatchWriter
+    def __init__(
+        self, state: Path, clock: Clock, tell: Callable[[object], None], zone: tzinfo, notifier: Notifier
+    ) -> None:
+        self.events = EventWriter(state, clock, tell)
+        self.readings_writer = ReadingsWriter(state, clock, tell, zone)
+        self.latch_writer = LatchWriter(state, clock, tell)
         self.contacts: Contacts | None = None
-        self.pumps: dict[str, MqttPump] = {}
-        self.reader: EventReader
+        self.pumps: Mapping[str, MqttPump] = {}  # replaced as a whole, never changed
         self.beats = 0
         self._notifier = notifier
 
@@ -128,7 +123,7 @@ class Switchboard:
 
 
 class App:
-    """The whole gateway. `start`, then `serve` until a signal (or `stop` from elsewhere), then `stop`."""
+    """The whole gateway. `start`, then `serve` until a signal (or `stopping` is set), then `stop`."""
 
     def __init__(
         self,
@@ -139,119 +134,82 @@ class App:
         clock: Clock | None = None,
         loaded: settings.Loaded | None = None,
     ) -> None:
-        self.clock: Clock = clock or SystemClock(round(FLOOR.timestamp() * 1e9))
+        self.clock: Clock = clock or system_clock()
         self.directory = StateDirectory(state, "simulated" if simulation is not None else "real")
         self.state = state
-        self.failed: Exception | None = None
         self.stopping = threading.Event()
+        self.reloading = threading.Event()
+        self._failure: Exception | None = None
         self._simulation = simulation
         self._loaded = loaded
         self._notifier = Notifier()
         self._inbox = Inbox()
         self._stalled = False
         now = self.clock.now()
+        sha256 = loaded.sha256 if loaded is not None else _digest(config)
         merged = armed.merge(simulation.config if simulation is not None else config, state)
-        self.config = merged.config
-        self._kept = merged.kept
-        self.out = Switchboard(self._notifier)
+        self.plan = Plan.of(merged.config, sha256, merged.kept)
+        zone = Calendar(merged.config).zone
+        self.origin = Origin(merged.config.venue.id, new_run(), zone, simulated=simulation is not None)
+        self.out = Switchboard(state, self.clock, self._inbox.tell, zone, self._notifier)
         self.identity = Identity.open(state, now)
-        self.origin = Origin(
-            venue=self.config.venue.id,
-            run=new_run(),
-            zone=Calendar(self.config).zone,
-            simulated=simulation is not None,
-        )
-        recovered = self._open_journal()
-        self._bound = bind(self.config)
-        self._sha256 = loaded.sha256 if loaded is not None else _digest(config)
-        self.engine = self._engine(recovered, now)
+        self.engine = self._engine(now)
         self._build_workers()
 
     # ---- building ------------------------------------------------------------------------------------------------
 
-    def _open_journal(self) -> Recovered:
-        self.out.events = EventWriter(self.state, self.clock, self._inbox.tell)
-        self.out.readings_writer = ReadingsWriter(self.state, self.clock, self._inbox.tell, self.origin.zone)
-        self.out.latch_writer = LatchWriter(self.state, self.clock, self._inbox.tell)
-        self.out.reader = EventReader(self.state)
+    def _engine(self, now: Moment) -> Engine:
         recovered = self.out.events.open()
         self.out.events.listen(self._stored)
-        return recovered
-
-    def _engine(self, recovered: Recovered, now: Moment) -> Engine:
-        config = self.config
-        devices = {
-            bound.name: DeviceWatch(bound.name, bound.every_s, table.bus or bound.name, table.place)
-            for bound, table in ((bound, config.device[bound.name]) for bound in self._bound)
-        }
-        instruments = {bound.name: Instrument(bound.every_s, bound.driver.points) for bound in self._bound}
-        points = Points(Board(instruments, now), Calendar(config), rule_sets.build(config, instruments))
+        health, points = self.plan.watchers(now)
         chain = Chain(self.origin.run, self.origin.venue, recovered.number, recovered.heads, self.identity)
-        book = Book(chain, self.identity, self.origin, self.out, points.session)
-        book.left = _left(recovered, read_latches(self.state).latched)
-        self._remember(book, recovered.number)
-        engine = Engine(config, self.origin, book, self.out, Health(devices, now), points, config_sha256=self._sha256)
+        book = Book(chain, self.identity, self.origin, self.out)
+        book.left = left_behind(recovered, read_latches(self.state).latched)
+        reader = EventReader(self.state)
+        remember(book, reader, recovered.number)
+        reader.close()
+        engine = Engine(self.plan.config, self.origin, book, self.out, health, points, config_sha256=self.plan.sha256)
         engine.stored = recovered.number
-        engine.enter(now, self._kept)
+        engine.enter(now, self.plan.kept)
         return engine
 
-    def _remember(self, book: Book, last: int) -> None:
-        """Events of earlier runs, so that a late or repeated receipt for one of them is known."""
-        try:
-            events = self.out.reader.after(max(0, last - RECENT), RECENT)
-            events = [*self.out.reader.awaiting_receipt(), *events]
-        except Unavailable as error:
-            log.warning("event=journal-unreadable error=%r", str(error))
-            return
-        for event in events:
-            fields = json.loads(event.body)
-            book.remember(
-                event.hash,
-                Sent(
-                    event.number,
-                    event.alarm,
-                    int(fields["revision"]),
-                    event.stream,
-                    str(fields["transition"]),
-                    event.needs_receipt,
-                ),
-            )
-
     def _build_workers(self) -> None:
-        config, tell = self.config, self._inbox.tell
-        out = self.out
-        if config.contact:
-            factory = self._simulation.pin_factory if self._simulation is not None and self._simulation.pins else None
-            out.contacts = Contacts(
-                config.contact, self._inbox.tell_edge, tell, self.clock, factory, simulate=self._simulation is not None
-            )
-        for name, broker in (("mqtt", config.mqtt), ("second", config.mqtt.second if config.mqtt else None)):
-            if broker is not None:
-                out.pumps[name] = self._pump(name, broker)
+        tell, out, config = self._inbox.tell, self.out, self.plan.config
+        simulated = self._simulation
         doorman = Doorman({person.id: person for person in config.person}, self.clock)
-        simulate = self._simulation.act if self._simulation is not None else None
-        self._control = Control(self.state, doorman, tell, self.clock, simulate)
-        thread = EngineThread(self.engine, self._inbox, self.clock)
+        self._control = Control(self.state, doorman, tell, self.clock, simulated.act if simulated is not None else None)
+        out.pumps = {name: self._pump(name, broker) for name, broker in self.plan.brokers().items()}
         self._writers = [
             Worker("events-writer", out.events.run),
             Worker("latch-writer", out.latch_writer.run),
             Worker("readings-writer", out.readings_writer.run),
         ]
-        self._engine_worker = Worker("engine", thread.run, fatal=self._fatal)
-        self._pump_workers = [Worker(f"{kind}-{n}", run) for n, p in out.pumps.items() for kind, run in _parts(p)]
-        self._source_workers = [
-            Worker(f"source-{source.name}", source.run)
-            for source in build_sources(config, self._bound, tell, self.clock)
-        ]
-        if out.contacts is not None:
-            self._source_workers.append(Worker("contacts", out.contacts.run))
-        self._other_workers = [Worker("control", self._control.run)]
-        if self._simulation is not None:
-            self._other_workers += [Worker(name, work) for name, work in self._simulation.workers]
+        thread = EngineThread(self.engine, self._inbox, self.clock)
+        self._engine_workers = [Worker("engine", thread.run, fatal=self._fatal)]
+        self._pump_workers = {name: _pump_workers(pump) for name, pump in out.pumps.items()}
+        self._source_workers = {s.name: Worker(f"source-{s.name}", s.run) for s in self.plan.sources(tell, self.clock)}
+        self._contact_workers = self._contacts()
+        self._control_workers = [Worker("control", self._control.run)]
+        self._played = [Worker(name, work) for name, work in (simulated.workers if simulated is not None else ())]
+
+    def _contacts(self) -> list[Worker]:
+        if not self.plan.config.contact:
+            self.out.contacts = None
+            return []
+        simulated = self._simulation
+        self.out.contacts = Contacts(
+            self.plan.config.contact,
+            self._inbox.tell_edge,
+            self._inbox.tell,
+            self.clock,
+            simulated.pin_factory if simulated is not None and simulated.pins else None,
+            simulate=simulated is not None,
+        )
+        return [Worker("contacts", self.out.contacts.run)]
 
     def _pump(self, name: str, broker: Mqtt) -> MqttPump:
-        with_readings = broker.readings if name == "mqtt" else False
-        readings = (lambda: ReadingsReader(self.state, self.out.readings_writer)) if with_readings else None
+        writer = self.out.readings_writer if broker.readings and name == "mqtt" else None
+        readings = None if writer is None else lambda: ReadingsReader(self.state, writer)
         return MqttPump(
             name,
             broker,
@@ -261,18 +219,20 @@ class App:
             tell=self._inbox.tell,
             feeder=Feeder(name, self.origin, lambda: EventReader(self.state), readings),
             advance=self.out.events.advance,
-            advance_readings=self.out.readings_writer.advance if with_readings else None,
+            advance_readings=None if writer is None else writer.advance,
         )
 
     # ---- running -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Contacts and the way to the brokers first: a press must not wait for anything else."""
-        for worker in (*self._writers, self._engine_worker, *self._pump_workers):
+        pumps = [worker for pair in self._pump_workers.values() for worker in pair]
+        for worker in (*self._writers, *self._engine_workers, *pumps, *self._contact_workers):
             worker.start()
-        for worker in (*reversed(self._source_workers), *self._other_workers):
+        for worker in (*self._played, *self._source_workers.values(), *self._control_workers):
             worker.start()
-        self._tell_configuration()
+        self._tell_configuration(self._loaded)
+        self._keep_armed()
         self._notifier.send("READY=1")
         log.info("event=started venue=%s run=%s state=%s", self.origin.venue, self.origin.run, self.state)
 
@@ -283,30 +243,82 @@ class App:
             now = self.clock.now()
             self._inbox.tell(Tick(now))
             self._watch_card(now)
+            if self.reloading.is_set():
+                self.reloading.clear()
+                self.reload()
             if self.out.beats != beats:
                 beats, since = self.out.beats, now
             elif self.clock.pause(now.seconds_since(since)) > HUNG_S:
                 raise EngineHung
-        if self.failed is not None:
-            raise self.failed
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self) -> None:
         """In under 5 s: no more intake, the rest decided and written, a goodbye to the brokers."""
         self.stopping.set()
         self._notifier.send("STOPPING=1")
-        for workers, limit_s in (
-            (self._source_workers + self._other_workers, 1.0),
-            ([self._engine_worker], 1.0),
-            (self._pump_workers, 1.5),
-            (self._writers, 1.2),
-        ):
-            for worker in workers:
-                worker.stop()
-            deadline = time.monotonic() + limit_s
-            for worker in workers:
-                worker.join(max(0.0, deadline - time.monotonic()))
+        pumps = [worker for pair in self._pump_workers.values() for worker in pair]
+        _end([*self._contact_workers, *self._source_workers.values(), *self._control_workers], 1.0)
+        _end(self._engine_workers, 1.0)
+        _end(pumps, 1.5)
+        _end([*self._writers, *self._played], 1.2)
         self.directory.close()
         log.info("event=stopped run=%s", self.origin.run)
+
+    def reload(self) -> None:
+        """Take the configuration file anew; journal, latches and whatever did not change are not touched.
+
+        A file that cannot be used changes nothing and is an alarm. A simulated gateway keeps what it plays.
+        """
+        if self._loaded is None or self._simulation is not None:
+            return
+        loaded = settings.load(self._loaded.path, self.state)
+        self._tell_configuration(loaded)
+        if loaded.refused_sha256 is not None or loaded.sha256 == self.plan.sha256:
+            return
+        merged = armed.merge(loaded.config, self.state)
+        before, self.plan = self.plan, Plan.of(merged.config, loaded.sha256, merged.kept)
+        self._loaded = loaded
+        health, points = self.plan.watchers(self.clock.now())
+        self._inbox.tell(Reconfigured(self.plan, health, points, self.clock.now()))
+        self._control.admit(Doorman({person.id: person for person in merged.config.person}, self.clock))
+        self._renew_sources(before)
+        self._renew_brokers(before)
+        self._keep_armed()
+        log.info("event=reloaded configuration=%s", loaded.sha256)
+
+    def _renew_sources(self, before: Plan) -> None:
+        old, new = before.lines(), self.plan.lines()
+        gone = [name for name in old if new.get(name) != old[name]]
+        _end([self._source_workers.pop(name) for name in gone if name in self._source_workers], 2.0)
+        for source in self.plan.sources(self._inbox.tell, self.clock):
+            if source.name not in self._source_workers:
+                self._source_workers[source.name] = Worker(f"source-{source.name}", source.run)
+                self._source_workers[source.name].start()
+        if before.config.contact != self.plan.config.contact:
+            _end(self._contact_workers, 2.0)
+            self._contact_workers = self._contacts()
+            for worker in self._contact_workers:
+                worker.start()
+
+    def _renew_brokers(self, before: Plan) -> None:
+        old, new = before.brokers(), self.plan.brokers()
+        for name in [name for name in old if new.get(name) != old[name]]:
+            self.out.pumps = {other: pump for other, pump in self.out.pumps.items() if other != name}
+            _end(self._pump_workers.pop(name), 2.5)
+        for name, broker in new.items():
+            if name not in self.out.pumps:
+                self.out.pumps = {**self.out.pumps, name: self._pump(name, broker)}
+                self._pump_workers[name] = _pump_workers(self.out.pumps[name])
+                for worker in self._pump_workers[name]:
+                    worker.start()
+                self._inbox.tell(NewBroker(name, self.clock.now()))
+
+    def _keep_armed(self) -> None:
+        try:
+            armed.keep(self.plan.config, self.state)
+        except OSError as error:
+            log.warning("event=armed-not-kept error=%r", str(error))
 
     def _stored(self, stored: Stored) -> None:
         self._inbox.tell(stored)
@@ -321,16 +333,16 @@ class App:
             error = say("the card does not answer") if stalled else None
             self._inbox.tell(StorageState("events", error, 0, self.out.events.lost, now))
 
-    def _tell_configuration(self) -> None:
-        loaded, now = self._loaded, self.clock.now()
+    def _tell_configuration(self, loaded: settings.Loaded | None) -> None:
+        now = self.clock.now()
         if loaded is not None and loaded.refused_sha256 is not None:
             problems = "; ".join(str(problem) for problem in loaded.problems)
-            self._inbox.tell(ConfigurationState(loaded.sha256, loaded.refused_sha256, problems, now))
+            self._inbox.tell(ConfigurationState(self.plan.sha256, loaded.refused_sha256, problems, now))
         else:
-            self._inbox.tell(ConfigurationState(self._sha256, None, "", now))
+            self._inbox.tell(ConfigurationState(self.plan.sha256, None, "", now))
 
     def _fatal(self, error: Exception) -> None:
-        self.failed = error
+        self._failure = error
         self.stopping.set()
 
 
@@ -338,21 +350,21 @@ class EngineHung(Exception):
     """The engine takes no ticks any more; the process ends so that it is started anew."""
 
 
-def _parts(pump: MqttPump) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    return [("pump", pump.run), ("feeder", pump.feeder.run)]
+def _pump_workers(pump: MqttPump) -> list[Worker]:
+    return [Worker(f"pump-{pump.name}", pump.run), Worker(f"feeder-{pump.name}", pump.feeder.run)]
 
 
-def _left(recovered: Recovered, latches: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
-    """What database and latch file say of each alarm; the union of both is in force."""
-    left: dict[str, list[Mapping[str, Any]]] = {}
-    for name, written in recovered.alarms.items():
-        try:
-            left[name] = [json.loads(written)]
-        except ValueError:
-            log.warning("event=bad-snapshot alarm=%s", name)
-    for name, snapshot in latches.items():
-        left.setdefault(name, []).append(snapshot)
-    return left
+def _end(workers: Sequence[Worker], limit_s: float) -> None:
+    """Ask all to stop, then wait for them, together no longer than so (real seconds)."""
+    for worker in workers:
+        worker.stop()
+    deadline = time.monotonic() + limit_s
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))
+
+
+def system_clock() -> SystemClock:
+    return SystemClock(round(FLOOR.timestamp() * NANO))
 
 
 def _digest(config: Config) -> str:
@@ -374,7 +386,7 @@ def run_main(args: Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(threadName)s %(message)s", stream=sys.stderr)
     logging.raiseExceptions = False  # a closed stderr must not disturb anybody
     state: Path = args.state
-    clock = SystemClock(round(FLOOR.timestamp() * 1e9))
+    clock = system_clock()
     if args.simulate:
         app = _simulated(args.config, state, args.simulate, clock)
     else:
@@ -384,6 +396,7 @@ def run_main(args: Namespace) -> int:
         app = App(loaded.config, state, clock=clock, loaded=loaded)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: app.stopping.set())
+    signal.signal(signal.SIGHUP, lambda *_: app.reloading.set())
     app.start()
     try:
         app.serve()

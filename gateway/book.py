@@ -66,13 +66,13 @@ class Sent:
 
 @dataclass(slots=True)
 class Book:
-    """`session(now)` names the exam paper being written, or None."""
+    """`session(now)`, set by the engine, names the exam paper being written, or None."""
 
     chain: Chain
     identity: Identity
     origin: Origin
     outputs: Outputs
-    session: Callable[[Moment], str | None]
+    session: Callable[[Moment], str | None] = lambda _now: None
     pages: dict[str, Page] = field(default_factory=dict)
     sent: OrderedDict[str, Sent] = field(default_factory=OrderedDict)  # by hash
     left: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)  # written alarms not yet defined
@@ -98,6 +98,14 @@ class Book:
                 continue
             page.evidence = Evidence.from_json(written.get("evidence"), page.evidence)
         self.pages[definition.name] = page
+
+    def drop(self, names: Iterable[str], now: Moment) -> None:
+        """Alarms that the configuration no longer has leave the book, unless they stand."""
+        for name in names:
+            page = self.pages[name]
+            if not page.alarm.standing:
+                self.publish(page, now)
+                del self.pages[name]
 
     def define_left(self, now: Moment) -> None:
         """Custody alarms that stand and whose contact is no longer configured keep their page until they are reset."""

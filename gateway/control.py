@@ -72,6 +72,10 @@ class Control:
         self._state, self._doorman, self._tell, self._clock, self._simulate = state, doorman, tell, clock, simulate
         self._one_at_a_time = threading.Semaphore(1)  # scrypt costs memory: one PIN check at a time
 
+    def admit(self, doorman: Doorman) -> None:
+        """From now on this one knows who may act."""
+        self._doorman = doorman
+
     def run(self, stop: threading.Event) -> None:
         with self._server(VIEW_SOCKET) as view, self._server(OPERATE_SOCKET) as operate:
             threads = [

@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from drivers.contact import ContactState
 from gateway import book, payloads, signing
 from gateway.alarms import UNACKNOWLEDGED, Given, Signal, Step
+from gateway.assembly import Plan
 from gateway.board import unit_of
 from gateway.book import Book, Page, Sent
 from gateway.catalogue import LANGUAGES, say
@@ -95,6 +97,24 @@ class Outputs(book.Outputs, Protocol):
     def alive(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """A new configuration is in force, with what watches its devices and judges its points."""
+
+    plan: Plan
+    health: Health
+    points: Points
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class NewBroker:
+    """A broker that knows nothing of us yet: every state is to be published to it."""
+
+    sink: str
+    at: Moment
+
+
 class Engine:
     """The venue's state. `handle` takes any message of `values.py`; `advance` does what time alone brings."""
 
@@ -115,6 +135,7 @@ class Engine:
         self.out = outputs
         self.health = health
         self.points = points
+        self.book.session = points.session
         self.watches = {name: ContactWatch(name, contact) for name, contact in config.contact.items()}
         self.links: dict[str, SinkState] = {}
         self.storage: dict[str, StorageState] = {}
@@ -140,6 +161,8 @@ class Engine:
             LineHealth: self._line_health,
             StorageState: self._storage,
             ConfigurationState: self._configuration,
+            Reconfigured: self._reconfigured,
+            NewBroker: lambda m: self._publish_all(m.at),
             SetAside: lambda m: self._find_all(storage(m)),
             SinkState: self._sink,
             Inbound: self._inbound,
@@ -184,16 +207,22 @@ class Engine:
         for definition, what in entries:
             self.book.define(definition, what, now)
         self.book.define_left(now)
+        self.book.drop(self.book.pages.keys() - {definition.name for definition, _ in entries}, now)
         self._disarmed = tuple(kept)
 
     def start(self, now: Moment) -> None:
         """Say again what stands, and publish every state there is."""
         self.book.resume(now)
+        self._publish_all(now)
+        self._find_all(still_armed(name, now) for name in self._disarmed)
+
+    def _publish_all(self, now: Moment) -> None:
+        for page in self.book.pages.values():
+            self.book.publish(page, now)
         for watch in self.watches.values():
             self._publish_contact(watch, now)
         self._describe()
         self._publish_heads(now)
-        self._find_all(still_armed(name, now) for name in self._disarmed)
 
     # ---- sources -------------------------------------------------------------------------------------------------
 
@@ -263,6 +292,28 @@ class Engine:
         self._config_sha256 = message.sha256
         self._find_all([configuration(message)])
         self._describe()
+
+    def _reconfigured(self, message: Reconfigured) -> None:
+        """What did not change keeps what it knew: contacts their state, devices their last answer."""
+        plan, now = message.plan, message.at
+        before = self.health.devices
+        self.config, self._config_sha256 = plan.config, plan.sha256
+        self.health, self.points = message.health, message.points
+        self.health.devices |= {
+            name: replace(watch, answered=before[name].answered, cause=before[name].cause)
+            for name, watch in self.health.devices.items()
+            if name in before
+        }
+        self.book.session = self.points.session
+        known = self.watches
+        self.watches = {
+            name: known[name] if name in known and known[name].config == contact else ContactWatch(name, contact)
+            for name, contact in plan.config.contact.items()
+        }
+        self.door = signing.Door(plan.config.person, plan.config.station)
+        self.enter(now, plan.kept)
+        self._publish_all(now)
+        self._find_all(still_armed(name, now) for name in self._disarmed)
 
     def _sink(self, message: SinkState) -> None:
         if message.state == "unreachable" and message.sink in self.links:

@@ -51,6 +51,7 @@ class Loaded:
     fallback: bool  # a last good one is in force instead of the file given
     problems: tuple[Problem, ...]
     refused_sha256: str | None  # of the file given, when it is not in force as it stands
+    path: Path  # of the file given
     partial: bool = False  # only the essential tables of a broken file, for want of a good one
 
 
@@ -89,7 +90,7 @@ def load(path: Path, state: Path) -> Loaded:
         data, given = b"", _nothing(path, b"", trouble)
     if given.good and given.config is not None:
         problems = (*given.problems, *_kept(state, data, path))
-        return Loaded(given.config, given.sha256, fallback=False, problems=problems, refused_sha256=None)
+        return Loaded(given.config, given.sha256, fallback=False, problems=problems, refused_sha256=None, path=path)
     before = [check_bytes(old, path) for old in last_good.recall(state)]
     # A file that only names what is not there (a certificate, say) is still better than none that is whole.
     choices = [c for c in before if c.good], [given], before
@@ -97,11 +98,11 @@ def load(path: Path, state: Path) -> Loaded:
         fallback = choice is not given
         refused = given.sha256 if fallback else None
         assert choice.config is not None  # noqa: S101  for the type checker
-        return Loaded(choice.config, choice.sha256, fallback, given.problems, refused)
+        return Loaded(choice.config, choice.sha256, fallback, given.problems, refused, path)
     for choice in (given, *before):
         if choice.usable is not None:
             fallback = choice is not given
-            return Loaded(choice.usable, choice.sha256, fallback, given.problems, given.sha256, partial=True)
+            return Loaded(choice.usable, choice.sha256, fallback, given.problems, given.sha256, path, partial=True)
     raise ConfigError("\n".join(str(problem) for problem in given.problems))
 
 

@@ -151,7 +151,7 @@ class Bench:
         instruments = {b.name: Instrument(b.every_s, b.driver.points) for b in bound}
         points = Points(Board(instruments, self.now), Calendar(self.config), rule_sets.build(self.config, instruments))
         chain = Chain(origin.run, origin.venue, number, heads, self.identity)
-        book = Book(chain, self.identity, origin, self.out, points.session)
+        book = Book(chain, self.identity, origin, self.out)
         book.left = left
         engine = Engine(self.config, origin, book, self.out, Health(devices, self.now), points, config_sha256="0" * 64)
         engine.enter(self.now, ())

@@ -1,0 +1,105 @@
+"""From a configuration to the parts that depend on it; made at the start, and anew at a reload."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import rule_sets
+from gateway.board import Board, Instrument
+from gateway.book import Book, Sent
+from gateway.calendar import Calendar
+from gateway.config import Config, Mqtt
+from gateway.errors import Unavailable
+from gateway.health import DeviceWatch, Health
+from gateway.journal.events import Recovered
+from gateway.journal.reader import EventReader
+from gateway.moment import Clock, Moment
+from gateway.points import Points
+from gateway.sources.choice import Source, bind, build_sources
+from gateway.sources.unit import BoundDevice
+
+log = logging.getLogger(__name__)
+
+RECENT = 1000  # events of earlier runs whose receipts are still known
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One configuration in force. `kept`: what its file would have disarmed (`armed.py`)."""
+
+    config: Config
+    sha256: str
+    kept: tuple[str, ...]
+    devices: tuple[BoundDevice, ...]
+
+    @classmethod
+    def of(cls, config: Config, sha256: str, kept: tuple[str, ...]) -> Plan:
+        """Raises ConfigError for a device that cannot be bound to its driver."""
+        return cls(config, sha256, kept, tuple(bind(config)))
+
+    def watchers(self, now: Moment) -> tuple[Health, Points]:
+        """What watches the devices, and what judges their points."""
+        tables = self.config.device
+        devices = {}
+        for bound in self.devices:
+            table = tables[bound.name]
+            devices[bound.name] = DeviceWatch(bound.name, bound.every_s, table.bus or bound.name, table.place)
+        instruments = {bound.name: Instrument(bound.every_s, bound.driver.points) for bound in self.devices}
+        rules = rule_sets.build(self.config, instruments)
+        return Health(devices, now), Points(Board(instruments, now), Calendar(self.config), rules)
+
+    def brokers(self) -> dict[str, Mqtt]:
+        """By the name of their sink; the first one carries the readings."""
+        main = self.config.mqtt
+        if main is None:
+            return {}
+        first = Mqtt.model_construct(**{name: getattr(main, name) for name in Mqtt.model_fields})
+        return {"mqtt": first} if main.second is None else {"mqtt": first, "second": main.second}
+
+    def lines(self) -> dict[str, object]:
+        """What each source is made of, by its name: equal before and after a reload, it goes on undisturbed."""
+        tables = self.config.device
+        found: dict[str, object] = {}
+        for bound in self.devices:
+            table = tables[bound.name]
+            name = table.bus or bound.name
+            bus = self.config.bus.get(name) if table.bus else table.port
+            before = found.get(name)
+            members = before[1] if isinstance(before, tuple) else ()
+            found[name] = (bus, (*members, table))
+        return found
+
+    def sources(self, tell: Callable[[object], None], clock: Clock) -> list[Source]:
+        return build_sources(self.config, self.devices, tell, clock)
+
+
+def left_behind(recovered: Recovered, latches: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """What database and latch file say of each alarm; the union of both is in force."""
+    left: dict[str, list[Mapping[str, Any]]] = {}
+    for name, written in recovered.alarms.items():
+        try:
+            left[name] = [json.loads(written)]
+        except ValueError:
+            log.warning("event=bad-snapshot alarm=%s", name)
+    for name, snapshot in latches.items():
+        left.setdefault(name, []).append(snapshot)
+    return left
+
+
+def remember(book: Book, reader: EventReader, last: int) -> None:
+    """Enter the events of earlier runs, so that a late or repeated receipt for one of them is known."""
+    try:
+        events: Sequence[Any] = [*reader.awaiting_receipt(), *reader.after(max(0, last - RECENT), RECENT)]
+    except Unavailable as error:
+        log.warning("event=journal-unreadable error=%r", str(error))
+        return
+    for event in events:
+        fields = json.loads(event.body)
+        revision, transition = int(fields["revision"]), str(fields["transition"])
+        book.remember(
+            event.hash, Sent(event.number, event.alarm, revision, event.stream, transition, event.needs_receipt)
+        )
