@@ -48,7 +48,7 @@ def decode(data: bytes) -> list[Readings]:
 
 def _values(device: str, reading: Reading) -> list[Any]:
     own = reading.point.removeprefix(f"{device}/")
-    name = own if own != reading.point else f"/{reading.point}"
+    name = own if own != reading.point and not own.startswith("/") else f"/{reading.point}"
     values = [name, reading.value, reading.quality.value, reading.reason]
     return values if reading.reason is not None else values[:3]
 

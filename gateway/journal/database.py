@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from gateway.catalogue import N_
-from gateway.journal.files import set_aside, stamp
+from gateway.journal.files import set_aside, stamp, sync_directory
 from gateway.moment import Moment
 
 COMPANIONS = ("-wal", "-shm")
@@ -105,15 +105,20 @@ def _demand_known(path: Path, version: int, schema: Schema) -> None:
 
 
 def _new(path: Path, schema: Schema) -> sqlite3.Connection:
+    """Made under another name, so that a reader finds all of it or nothing."""
+    making = path.with_name(path.name + ".new")
+    for suffix in ("", *COMPANIONS):
+        making.with_name(making.name + suffix).unlink(missing_ok=True)
     # SQLite gives -wal and -shm the file's own mode: the group may read the record, nobody else.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
-    connection = _connect(path)
+    os.close(os.open(making, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+    connection = _connect(making)
     try:
         _make(connection, schema)
-    except BaseException:
+    finally:
         connection.close()
-        raise
-    return connection
+    making.replace(path)
+    sync_directory(path.parent)
+    return _connect(path)
 
 
 def _make(connection: sqlite3.Connection, schema: Schema) -> None:
