@@ -38,6 +38,7 @@ class Line:
         self.contact = contact
         self.index = index
         self._device = device
+        self._pin = device.pin
         self._backend = backend
         self._clock = clock
         self._tell = tell
@@ -48,7 +49,7 @@ class Line:
 
     def open(self) -> None:
         """Edges from now on, then the level as it is. Raises the back end's errors."""
-        pin = self._device.pin
+        pin = self._pin
         pin.bounce = None
         pin.edges = "both"
         pin.when_changed = self.changed
@@ -66,17 +67,19 @@ class Line:
             self._told = bool(state)
             self._tell(Edge(self.contact, self.index, self._told, at))
 
-    def poll(self) -> None:
-        """Tells the level when it is not what was told last. Raises the back end's errors."""
-        edges, at = self._edges, self._clock.now()  # before reading: whatever comes later is newer
-        level = bool(self._device.pin.state)
+    def poll(self, at: Moment) -> None:
+        """Tells the level when it is not what was told last. `at` is before now: whatever the line tells later is
+        newer. Raises the back end's errors.
+        """
+        edges = self._edges
+        level = bool(self._pin.state)
         if level != self._told and edges == self._edges:
             self._told = level
             self._tell(Edge(self.contact, self.index, level, at, "poll"))
 
     def close(self) -> None:
         try:
-            self._device.pin.when_changed = None
+            self._pin.when_changed = None
         finally:
             self._device.close()
 
@@ -166,7 +169,7 @@ class Contacts:
                     self._claim(now)
                     retry_ns = now.after(RETRY_S).mono_ns
                 for post in self._posts.values():
-                    self._serve(post)
+                    self._serve(post, now)
                 self._take_wishes()
         finally:
             for post in self._posts.values():
@@ -228,19 +231,23 @@ class Contacts:
             raise
         return line
 
-    def _serve(self, post: Post) -> None:
+    def _serve(self, post: Post, now: Moment) -> None:
         """Polls the lines, moves lamp and buzzer on; what fails is released, told, and claimed again later."""
-        backend, now = self._backend, self._clock.now()
+        backend = self._backend
         if backend is None:
             return
-        post.since = post.since or now
-        elapsed_s = now.seconds_since(post.since) * self._clock.pause(1.0)  # real seconds: people watch it
-        for index, line in list(post.lines.items()):
+        for index, line in tuple(post.lines.items()):
             try:
-                line.poll()
+                line.poll(now)
             except backend.errors as error:
                 del post.lines[index]
                 self._give_up(post, line, post.line_pins[index], error)
+        if post.lamp is not None or post.buzzer is not None:
+            self._light(post, backend, now)
+
+    def _light(self, post: Post, backend: Backend, now: Moment) -> None:
+        post.since = post.since or now
+        elapsed_s = now.seconds_since(post.since) * self._clock.pause(1.0)  # real seconds: people watch it
         for name, pattern in (("lamp", PATTERNS[post.step]), ("buzzer", BUZZER if post.sound else None)):
             signal: Signal | None = getattr(post, name)
             try:
