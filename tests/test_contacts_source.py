@@ -356,3 +356,14 @@ def test_no_two_steps_look_alike() -> None:
 def test_lit(elapsed_s: float, expected: bool) -> None:
     """A pattern begins with light and repeats."""
     assert expected == lit(PATTERNS[LampStep.STORED], elapsed_s)
+
+
+def test_the_documented_lamp_is_the_lamp() -> None:
+    """`docs/contacts.md` lists every step with its pattern and meaning, as the program shows it."""
+    page = (Path(__file__).parent.parent / "docs" / "contacts.md").read_text(encoding="utf-8")
+    rows = [
+        f"| {step} | {', '.join(f'{beat:g}' for beat in p.beats_s)} | {p.meaning} |" for step, p in PATTERNS.items()
+    ]
+
+    assert rows == [line for line in page.splitlines() if line in rows]
+    assert page.count(BUZZER.meaning.removeprefix("the ")) == 1
