@@ -162,23 +162,39 @@ def test_a_longer_first_notification_is_stepped_over() -> None:
     assert [data] == Scanner(ut353bt.frame).feed(first + data)
 
 
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("pms5003", {"pm1": 20, "pm2_5": 11, "pm10": 12}),
-        ("pms3003", {"pm1": 9, "pm2_5": 13, "pm10": 12}),
-        ("sds011", {"pm2_5": 30.0, "pm10": 12.0}),
-        ("zh03b", {"pm1": 9, "pm2_5": 13, "pm10": 12}),
-        ("sps30", {"pm1": 9.0, "pm2_5": 8.0, "pm4": 10.0, "pm10": 12.0}),
-    ],
-)
-def test_a_smaller_fraction_above_a_larger_one_is_a_misread_frame(name: str, values: dict[str, float]) -> None:
+SHORT = struct.pack(">2s10H", b"BM", 20, 9, 13, 12, 9, 13, 12, 0, 0, 0)
+MISREAD = {
+    "pms5003": pms(20, 11, 12),
+    "sds011": _nova.build(sds011.KIND, 300, 120),
+    "pms3003": SHORT + sum16(SHORT),
+    "zh03b": SHORT + sum16(SHORT),
+    "sps30": sps30.pack(0, sps30.READ, 0, 40, *struct.pack(">10f", 9, 8, 10, 12, 1, 1, 1, 1, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("name", MISREAD)
+def test_a_smaller_fraction_above_a_larger_one_is_a_misread_frame(name: str) -> None:
     """PM1 <= PM2.5 <= PM10 always: where the check fits and the order does not, the bytes are not what they seem."""
+    with pytest.raises(BadFrame, match="smaller fraction"):
+        library.find(name).decode((MISREAD[name],))
+
+
+def test_zh03b_asked_keeps_the_order_too() -> None:
+    """Its answer says PM2.5, PM10, PM1: read in the usual order it would not pass."""
+    asked = zh03b.at(None, {"mode": "asked"})
+
+    with pytest.raises(BadFrame, match="smaller fraction"):
+        asked.decode((_winsen.block(0x86, 0, 101, 0, 133, 0, 150),))
+
+
+@pytest.mark.parametrize("name", ["pms5003", "sds011", "zh03b", "sps30"])
+def test_a_simulated_sensor_keeps_the_order(name: str) -> None:
+    """Whatever fractions a simulation asks for, PM2.5 is said as asked and the others never break the order."""
     driver = library.find(name)
     assert driver.encode is not None
+    found = {m.name: m.value for m in driver.decode(driver.encode({"pm1": 90.0, "pm2_5": 80.0, "pm10": 30.0}))}
 
-    with pytest.raises(BadFrame):
-        driver.decode(driver.encode(values))
+    assert [80, 80] == [found["pm2_5"], found["pm10"]]
 
 
 @given(st.lists(st.integers(0, 255), min_size=4, max_size=44))
