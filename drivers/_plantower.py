@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from drivers._options import Options
-from drivers._values import ZEROS, invalid, spoil, within
+from drivers._values import ZEROS, fractions, invalid, spoil, within
 from drivers.base import Driver, Framing, Measurement, Read
 from drivers.checks import sum16
 from drivers.errors import BadChecksum, BadFrame
@@ -115,11 +115,10 @@ def decode(layout: Layout, frame: Framing, replies: tuple[bytes, ...]) -> list[M
 
 def encode(layout: Layout, values: Mapping[str, float]) -> tuple[bytes, ...]:
     """A frame with these values; what is not said of the fractions of PM is made to fit what is said."""
-    pm2_5 = values.get("pm2_5", values.get("pm10", values.get("pm1", 0)))
-    pm = [round(v) for v in (values.get("pm1", pm2_5), pm2_5, values.get("pm10", pm2_5))]
+    pm = [round(v) for v in fractions(values)]
     words = pm + pm + [0] * (layout.words - 6)
     for index, size in enumerate(SIZES[: layout.counts]):
-        count = values.get(f"particles_{size}", (1 + 2 * pm2_5) * SHARE[index])
+        count = values.get(f"particles_{size}", (1 + 2 * pm[1]) * SHARE[index])
         words[FIRST_COUNT + index] = min(0xFFFF, round(count * 100))
     if layout.hcho is not None:
         words[layout.hcho] = round(values.get("hcho", 0))

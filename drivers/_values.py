@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from drivers.base import Measurement, Quality
 
 ZEROS = "all zero: the sensor is warming up, or its fan stands"  # no air is without dust
@@ -21,3 +23,9 @@ def invalid(quantity: str, reason: str, value: float | None = None, channel: str
 def spoil(found: list[Measurement], reason: str) -> list[Measurement]:
     """The device itself says that nothing in this answer counts: all INVALID, for one reason."""
     return [Measurement(m.quantity, m.value, Quality.INVALID, reason, m.channel) for m in found]
+
+
+def fractions(values: Mapping[str, float]) -> tuple[float, float, float]:
+    """PM1, PM2.5 and PM10 as a sensor could say them: PM2.5 as wished, the others kept on their side of it."""
+    pm2_5 = values.get("pm2_5", values.get("pm10", values.get("pm1", 0.0)))
+    return min(values.get("pm1", pm2_5), pm2_5), pm2_5, max(values.get("pm10", pm2_5), pm2_5)

@@ -51,7 +51,8 @@ def decode(replies: tuple[bytes, ...]) -> list[Measurement]:
 
 
 def encode(values: Mapping[str, float]) -> tuple[bytes, ...]:
-    level, flags = (values["las"], 0) if "las" in values else (values.get("laf", 30.0), FAST)
+    fast = "laf" in values or "las" not in values
+    level, flags = (values.get("laf", 30.0), FAST) if fast else (values["las"], 0)
     return (round(level * 10).to_bytes(2, "big") + bytes((flags, 0, 0, 0, 0, 0)),)
 
 

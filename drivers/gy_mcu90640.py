@@ -85,7 +85,7 @@ def decode(frame: Framing, replies: tuple[bytes, ...]) -> list[Measurement]:
 def encode(check: Callable[[bytes], bytes] | None, values: Mapping[str, float]) -> tuple[bytes, ...]:
     """A picture of which the first point is the hottest and all others are the coldest."""
     hot = values.get("object_temperature_max", 33.0)
-    cold = values.get("object_temperature_min", min(hot, 25.0))
+    cold = min(hot, values.get("object_temperature_min", 25.0))
     picture = [round(hot * 100)] + [round(cold * 100)] * (POINTS - 1)
     data = HEAD + _PICTURE.pack(*picture) + struct.pack("<h", round(values.get("ambient_temperature", 25.0) * 100))
     return (data + (check(data + b"\0\0") if check else b"\0\0"),)

@@ -58,7 +58,7 @@ def decode(frame: Framing, replies: tuple[bytes, ...]) -> list[Measurement]:
 def encode(head: bytes, length: int, tail: bytes, values: Mapping[str, float]) -> tuple[bytes, ...]:
     body = values.get("body_temperature", 36.5)
     hottest = values.get("object_temperature_max", body)
-    coldest = values.get("object_temperature_min", min(hottest, 25.0))
+    coldest = min(hottest, values.get("object_temperature_min", 25.0))
     numbers = (values.get("ambient_temperature", 25.0), hottest, coldest, body)
     data = head.ljust(4, b"\0") + struct.pack(">4h", *(round(n * 10) for n in numbers))
     return (data.ljust(length - len(tail), b"\0") + tail,)

@@ -99,8 +99,8 @@ def at(address: int | None, given: Mapping[str, object]) -> Driver:
     options = Options("nsrt_mk3", address, given)
     configure = options.flag("configure", default=False)
     options.end()
-    start = (Read(ack_frame, SET_A), Read(ack_frame, SET_FAST)) if configure else ()
-    return replace(DRIVER, start=start)
+    settings = (Read(ack_frame, send, pause_s=0.1, answered=False) for send in (SET_A, SET_FAST))
+    return replace(DRIVER, start=tuple(settings) if configure else ())
 
 
 DRIVER = Driver(

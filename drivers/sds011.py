@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from drivers._nova import build, driver, framing
-from drivers._values import ZEROS, invalid, within
+from drivers._values import ZEROS, fractions, invalid, within
 from drivers.base import Measurement
 from drivers.errors import BadFrame
 from drivers.frames import whole
@@ -29,8 +29,8 @@ def decode(replies: tuple[bytes, ...]) -> list[Measurement]:
 
 
 def encode(values: Mapping[str, float]) -> tuple[bytes, ...]:
-    pm2_5 = values.get("pm2_5", values.get("pm10", 0))
-    return (build(KIND, round(pm2_5 * 10), round(values.get("pm10", pm2_5) * 10)),)
+    _, pm2_5, pm10 = fractions(values)
+    return (build(KIND, round(pm2_5 * 10), round(pm10 * 10)),)
 
 
 DRIVER = driver(

@@ -21,7 +21,7 @@ import math
 import struct
 from collections.abc import Mapping
 
-from drivers._values import ZEROS, invalid, spoil, within
+from drivers._values import ZEROS, fractions, invalid, spoil, within
 from drivers.base import Driver, Framing, Measurement, Read
 from drivers.errors import BadChecksum, BadFrame, DeviceFault, NotReady
 from drivers.frames import whole
@@ -129,9 +129,8 @@ def _nothing(name: str, reason: str) -> Measurement:
 
 def encode(values: Mapping[str, float]) -> tuple[bytes, ...]:
     """A frame with these values; what is not said of the fractions of PM is made to fit what is said."""
-    pm2_5 = values.get("pm2_5", values.get("pm10", values.get("pm1", 0.0)))
-    pm10 = values.get("pm10", pm2_5)
-    numbers = [values.get("pm1", pm2_5), pm2_5, values.get("pm4", (pm2_5 + pm10) / 2), pm10]
+    pm1, pm2_5, pm10 = fractions(values)
+    numbers = [pm1, pm2_5, min(max(values.get("pm4", pm2_5), pm2_5), pm10), pm10]
     numbers += [values.get(f"particles_{size}", 1 + 8 * pm2_5) for size in SIZES]
     numbers.append(values.get("particle_size", 0.5))
     return (pack(0, READ, 0, 40, *struct.pack(">10f", *numbers)),)
@@ -144,7 +143,7 @@ DRIVER = Driver(
     decode=decode,
     encode=encode,
     reads=(Read(frame, command(READ)),),
-    start=(Read(framing(START), START_FLOAT, pause_s=0.02),),
+    start=(Read(framing(START), START_FLOAT, pause_s=0.1, answered=False),),  # refused where it measures already
     baud=115200,
     warm_up_s=30.0,
     notes=(

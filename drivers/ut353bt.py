@@ -64,7 +64,7 @@ def decode(replies: tuple[bytes, ...]) -> list[Measurement]:
 
 
 def encode(values: Mapping[str, float]) -> tuple[bytes, ...]:
-    speed, point = (0x33, "las") if "las" in values else (0x34, "laf")
+    speed, point = (0x33, "las") if "las" in values and "laf" not in values else (0x34, "laf")
     data = HEAD + f"{values.get(point, 40.0):6.1f}dBA=".encode() + bytes((speed, 0))
     return (data + sum16(data),)
 

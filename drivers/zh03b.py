@@ -17,7 +17,7 @@ from functools import partial
 
 from drivers import _plantower
 from drivers._options import Options
-from drivers._values import ZEROS, invalid, within
+from drivers._values import ZEROS, fractions, invalid, within
 from drivers._winsen import READ, block, command, framing, setting
 from drivers.base import Driver, Measurement, Read
 from drivers.errors import BadFrame
@@ -40,9 +40,8 @@ def decode_asked(replies: tuple[bytes, ...]) -> list[Measurement]:
 
 
 def encode_asked(values: Mapping[str, float]) -> tuple[bytes, ...]:
-    pm2_5 = values.get("pm2_5", values.get("pm10", values.get("pm1", 0)))
-    words = (pm2_5, values.get("pm10", pm2_5), values.get("pm1", pm2_5))
-    return (block(0x86, *struct.pack(">3H", *map(round, words))),)
+    pm1, pm2_5, pm10 = (round(v) for v in fractions(values))
+    return (block(0x86, *struct.pack(">3H", pm2_5, pm10, pm1)),)
 
 
 def at(address: int | None, given: Mapping[str, object]) -> Driver:
