@@ -24,14 +24,31 @@ def choose(language: str | None = None) -> str:
     return _chosen
 
 
+class Said(str):
+    """A sentence that remembers what it was made of, so that it can be said in the other language too."""
+
+    __slots__ = ("message", "values")
+
+    message: str
+    values: dict[str, object]
+
+
 def say(message: str, /, **values: object) -> str:
     """The message in the chosen language, with its fields filled in."""
-    return _in(_chosen, message, values)
+    said = Said(_in(_chosen, message, values))
+    said.message, said.values = message, values
+    return said
 
 
 def both(message: str, /, **values: object) -> dict[str, str]:
     """The message in every language, as events carry it."""
     return {language: _in(language, message, values) for language in LANGUAGES}
+
+
+def again(said: object) -> dict[str, str]:
+    """What `say` made, or an exception of it, in every language; anything else as it is."""
+    text = said.args[0] if isinstance(said, Exception) and said.args else said
+    return both(text.message, **text.values) if isinstance(text, Said) else dict.fromkeys(LANGUAGES, str(text))
 
 
 def N_(message: str, /) -> str:  # noqa: N802  gettext's usual name for "translated later"
@@ -44,7 +61,9 @@ def _in(language: str, message: str, values: dict[str, object]) -> str:
 
 
 def _word(language: str, value: object) -> object:
-    """A value that is itself in every language (what `both` made) speaks the one asked for."""
+    """A value that is itself in every language (of `both` or `say`) speaks the one asked for."""
+    if isinstance(value, Said):
+        return _in(language, value.message, value.values)
     return value[language] if isinstance(value, dict) and language in value else value
 
 

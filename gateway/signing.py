@@ -74,10 +74,14 @@ class Door:
     """Owned by the engine's thread."""
 
     def __init__(self, persons: Sequence[Person], stations: Sequence[Station]) -> None:
-        self._persons = {person.id: person for person in persons}
-        self._stations = {station.id: station for station in stations}
         self._order: deque[str] = deque()
         self._seen: set[str] = set()
+        self.know(persons, stations)
+
+    def know(self, persons: Sequence[Person], stations: Sequence[Station]) -> None:
+        """From now on these; the commands that came before stay remembered."""
+        self._persons = {person.id: person for person in persons}
+        self._stations = {station.id: station for station in stations}
 
     def receipt(self, inbound: Inbound, known: Callable[[str], Stream | None]) -> Receipt:
         """The receipt, if it is signed by a station that serves the stream of the event which `known` finds."""
