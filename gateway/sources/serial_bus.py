@@ -142,8 +142,8 @@ class SerialBus:
             if isinstance(outcome, DeviceFault | NotReady):
                 planner.answered(unit.name, now)
             else:
-                late_s = REST_S if isinstance(outcome, BadChecksum) else self._real(unit.late_s)
-                planner.failed(unit.name, now, now - began, late_s)
+                late_s = self._of_clock(unit.late_s(outcome))
+                planner.failed(unit.name, now, now - began, max(REST_S, late_s))
                 if planner.dead(unit.name):
                     unit.lost()
             return outcome
@@ -156,7 +156,7 @@ class SerialBus:
 
     def _listen(self, unit: Unit, link: Link, exchange: Exchange, stop: threading.Event) -> None:
         read = unit.driver.reads[0]
-        period_s = max(self._real(read.timeout_s), 2 * unit.every_s)
+        period_s = max(self._of_clock(read.timeout_s), 2 * unit.every_s)
         scanner = Scanner(read.frame)
         heard = self._now()
         told = heard - unit.every_s
@@ -218,8 +218,8 @@ class SerialBus:
         """Seconds of the product's clock."""
         return self._clock.now().mono_ns / NANO
 
-    def _real(self, seconds: float) -> float:
-        """Real seconds, as long as they are by the product's clock."""
+    def _of_clock(self, seconds: float) -> float:
+        """How long so many real seconds are by the product's clock."""
         return seconds / self._clock.pause(1.0)
 
     def _wait(self, stop: threading.Event, seconds: float) -> None:

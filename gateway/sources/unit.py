@@ -52,11 +52,12 @@ class Unit:
         self._latency_s: float | None = None
         self._clear_health()
 
-    @property
-    def late_s(self) -> float:
-        """How long after a timeout (real seconds) the late answer may come. Where several answers of a device look
-        alike, a late one must be out of the way for certain before the next question.
+    def late_s(self, error: Exception) -> float:
+        """How long after a failure (real seconds) its late answer may still come. Where several answers of a device
+        look alike, a late one must be out of the way for certain before the next question.
         """
+        if isinstance(error, BadChecksum | Confused):
+            return 0.0  # it came
         longest = max(read.timeout_s for read in self.driver.reads)
         return longest * (3 if sum(read.answered for read in self.driver.reads) > 1 else 1)
 
