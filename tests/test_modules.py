@@ -557,3 +557,14 @@ def test_devices_without_a_check_say_so() -> None:
 
     assert unchecked == {driver.name for driver in modules() if not driver.checked}
     assert not gy_mcu90640.at(None, {"sum": "none"}).checked
+
+
+def test_what_is_asked_for_is_what_is_sent() -> None:
+    """On I2C and HID the size of a reply is told beforehand: one too few cuts off the check."""
+    for driver in modules():
+        if driver.transport not in {"i2c", "hid"} or driver.encode is None:
+            continue
+        for read, reply in zip(driver.reads, driver.encode({}), strict=True):
+            assert (read.size, read.answered) == (len(reply), bool(reply)), driver.name
+        for read in driver.start:
+            assert (read.size > 0) == (read.answered or driver.transport == "hid"), driver.name
