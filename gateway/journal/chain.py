@@ -107,6 +107,8 @@ class Identity:
                     _publish(directory, key)
                     return cls(key)
                 aside = set_aside(path, stamp(now), "bad")
+                if (directory / PUBLIC_FILE).exists():  # what the lost key has signed can still be verified
+                    set_aside(directory / PUBLIC_FILE, stamp(now), "old")
                 problem = f"{KEY_FILE} was damaged and is now {aside.name}"
             key = Ed25519PrivateKey.generate()
             write_durably(path, _KEY_PREFIX.encode() + base64.b64encode(key.private_bytes_raw()) + b"\n", 0o600)
@@ -133,6 +135,12 @@ def _publish(directory: Path, key: Ed25519PrivateKey) -> None:
     path, text = directory / PUBLIC_FILE, public_text(key.public_key()) + "\n"
     if not path.exists() or path.read_text() != text:
         write_durably(path, text.encode(), 0o644)
+
+
+def public_keys(directory: Path) -> list[str]:
+    """The public keys that this state directory's events may be signed by: the present one first. Raises OSError."""
+    paths = [directory / PUBLIC_FILE, *sorted(directory.glob(f"{PUBLIC_FILE}.*.old"))]
+    return [path.read_text("ascii").strip() for path in paths if path.exists()]
 
 
 def public_text(key: Ed25519PublicKey) -> str:

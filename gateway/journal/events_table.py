@@ -12,7 +12,7 @@ meta      `after`: the damaged file before this one; `floor`: no number at or be
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,23 @@ def piece(connection: sqlite3.Connection, stream: Stream, run: str, first: int, 
         (stream, run, first, last),
     )
     return [_event(row) for row in found]
+
+
+def latest(connection: sqlite3.Connection, limit: int) -> list[Event]:
+    """The last `limit` events, in order."""
+    found = connection.execute(f"SELECT {_FIELDS} FROM {_EVERY} ORDER BY number DESC LIMIT ?", (limit,))  # noqa: S608
+    return [_event(row) for row in found][::-1]
+
+
+def everything(connection: sqlite3.Connection, table: str) -> Iterator[Event]:
+    """All rows of `events` or `carried`, in order, one at a time."""
+    for row in connection.execute(f"SELECT {_FIELDS} FROM {table} ORDER BY number"):  # noqa: S608  our own names
+        yield _event(row)
+
+
+def links(connection: sqlite3.Connection) -> dict[str, int]:
+    """The hash of every event, and its number."""
+    return dict(connection.execute("SELECT hash, number FROM events"))
 
 
 def last_number(connection: sqlite3.Connection) -> int:

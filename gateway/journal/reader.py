@@ -30,6 +30,10 @@ class EventReader:
         """Up to `limit` events after `number`, in order."""
         return self._ask(lambda c: table.after(c, number, limit), [])
 
+    def latest(self, limit: int) -> list[Event]:
+        """The last `limit` events, in order."""
+        return self._ask(lambda c: table.latest(c, limit), [])
+
     def awaiting_receipt(self) -> list[Event]:
         """Events that need a station's receipt and have none."""
         return self._ask(table.awaiting_receipt, [])

@@ -1,0 +1,228 @@
+"""`venue-gateway journal tail / export / verify`: the record of a running or of a dead gateway, read only."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from gateway.catalogue import say
+from gateway.errors import Refused
+from gateway.journal.reader import EventReader
+from gateway.journal.verify import Finding, verify
+from gateway.values import STREAMS, Event
+
+PAGE = 500
+FOLLOW_EVERY_S = 0.5
+COLUMNS = (
+    *("time", "clock", "stream", "alarm", "kind", "severity", "transition", "state", "place", "point", "value", "unit"),
+    *("limit", "quality", "set", "session", "reason", "by", "note", "drill", "simulated", "activation", "revision"),
+    *("id", "run", "seq", "hash", "previous", "sig"),
+)
+
+
+class Subparsers(Protocol):
+    def add_parser(self, name: str, **kwargs: Any) -> argparse.ArgumentParser: ...
+
+
+def add_journal_parser(subparsers: Subparsers, parents: Sequence[argparse.ArgumentParser] = ()) -> None:
+    """`journal` below the main command; `parents` bring at least `--state`."""
+    text = say("the record: follow, export, prove")
+    journal = subparsers.add_parser("journal", help=text, description=text)
+    verbs = journal.add_subparsers(dest="journal_verb", metavar=say("COMMAND"), required=True)
+
+    def verb(name: str, text: str) -> argparse.ArgumentParser:
+        parser = verbs.add_parser(name, help=text, description=text, parents=list(parents))
+        parser.set_defaults(handler="gateway.journal.cli:journal_main")
+        return parser
+
+    tail = verb("tail", say("the last events, and those that come"))
+    tail.add_argument("-n", "--lines", type=int, default=20, help=say("how many (default: {count})", count=20))
+    tail.add_argument("-f", "--follow", action="store_true", help=say("go on until Ctrl-C"))
+    tail.add_argument("--stream", choices=STREAMS, help=say("only this stream"))
+    tail.add_argument("--json", action="store_true", help=say("print JSON"))
+
+    export = verb("export", say("all events as a table or as JSON lines, to standard output"))
+    form = export.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help=say("a table for spreadsheets"))
+    form.add_argument("--jsonl", action="store_true", help=say("the events byte for byte, one a line (the default)"))
+    export.add_argument("--since", type=_time, metavar="TIME", help=say("from then on: 2026-06-07 or 2026-06-07T09:00"))
+    export.add_argument("--stream", choices=STREAMS, help=say("only this stream"))
+
+    proof = verb("verify", say("prove that nothing was removed, altered, reordered or inserted"))
+    proof.add_argument(
+        "--head", type=Path, metavar="FILE", help=say("heads kept by the far side (JSON lines): finds a removed end")
+    )
+    proof.add_argument(
+        "--key", action="append", default=[], help=say("the device's public key, as kept by the far side")
+    )
+    proof.add_argument("--json", action="store_true", help=say("print JSON"))
+
+
+def journal_main(args: argparse.Namespace) -> int:
+    """One of the verbs; 0 when done and, for `verify`, when the record is whole."""
+    if not (args.state / "events.db").exists():
+        raise Refused(say("there is no record in {path}; give the state directory with --state", path=args.state))
+    match args.journal_verb:
+        case "tail":
+            return _tail(args)
+        case "export":
+            return _export(args)
+        case _:
+            return _verify(args)
+
+
+# ---- tail -------------------------------------------------------------------------------------------------------
+
+
+def _tail(args: argparse.Namespace) -> int:
+    reader = EventReader(args.state)
+    last = 0
+    events = reader.latest(args.lines) if args.stream is None else _last_of(reader, args.stream, args.lines)
+    wait = threading.Event()
+    while True:
+        for event in events:
+            last = event.number
+            if args.stream in (None, event.stream):
+                print(event.body.decode() if args.json else _line(event), flush=True)
+        if not args.follow:
+            reader.close()
+            return 0
+        if not events:
+            wait.wait(FOLLOW_EVERY_S)
+        events = reader.after(last, PAGE) if last else reader.latest(1)
+
+
+def _last_of(reader: EventReader, stream: str, count: int) -> list[Event]:
+    found = [event for event in _all(reader) if event.stream == stream]
+    return found[-count:]
+
+
+def _line(event: Event) -> str:
+    fields = json.loads(event.body)
+    text = fields.get("text") or {}
+    value = "" if fields.get("value") is None else f"{fields['value']} {fields.get('unit') or ''}".strip()
+    parts = [fields.get("time") or event.at.text(), event.stream, event.alarm, fields.get("transition"), value]
+    parts.append(say("{text}", text=text) if text else "")
+    if fields.get("by"):
+        parts.append(f"[{fields['by']}]")
+    # Notes are foreign text: nothing in them may steer a terminal.
+    return "  ".join("".join(c if c.isprintable() else "?" for c in str(part)) for part in parts if part)
+
+
+# ---- export -----------------------------------------------------------------------------------------------------
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(say("{text} is no time such as 2026-06-07T09:00", text=repr(text))) from error
+
+
+def _all(reader: EventReader) -> Iterator[Event]:
+    page = reader.after(0, PAGE)
+    while page:
+        yield from page
+        page = reader.after(page[-1].number, PAGE)
+
+
+def _export(args: argparse.Namespace) -> int:
+    reader = EventReader(args.state)
+    chosen = (e for e in _all(reader) if args.stream in (None, e.stream) and _recent(e, args.since))
+    if args.csv:
+        _write_csv(chosen, sys.stdout)
+    else:
+        for event in chosen:
+            print(event.body.decode())
+    reader.close()
+    return 0
+
+
+def _recent(event: Event, since: datetime | None) -> bool:
+    if since is None:
+        return True
+    at = datetime.fromisoformat(json.loads(event.body).get("time") or event.at.text())
+    return at >= since if since.tzinfo is not None else at.replace(tzinfo=None) >= since
+
+
+def _write_csv(events: Iterable[Event], out: TextIO) -> None:
+    out.write("\ufeff")  # or spreadsheets take the Chinese for something else
+    writer = csv.writer(out)
+    writer.writerow([*COLUMNS, "text"])
+    for event in events:
+        fields = json.loads(event.body)
+        text = say("{text}", text=fields["text"]) if fields.get("text") else ""
+        writer.writerow([_cell(fields.get(name)) for name in COLUMNS] + [_cell(text)])
+
+
+def _cell(value: Any) -> Any:
+    """Spreadsheets take a text that begins like this for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+# ---- verify -----------------------------------------------------------------------------------------------------
+
+
+def _verify(args: argparse.Namespace) -> int:
+    verdict = verify(args.state, _heads(args.head) if args.head else (), args.key)
+    first = verdict.findings[0] if verdict.findings else None
+    if args.json:
+        bad = [{**_as_dict(finding), "fault": finding.fault.name.lower()} for finding in verdict.findings]
+        print(json.dumps({"events": verdict.events, "whole": not bad, "bad": bad, "after": verdict.after}))
+        return 1 if bad else 0
+    if verdict.after is not None:
+        how = (
+            "it follows {file}"
+            if verdict.joined
+            else "it follows {file}, which could not be read: not proven to join it"
+        )
+        print(say(how, file=verdict.after))
+    if first is None:
+        print(say("{count} events: none removed, altered, reordered, inserted or forked", count=verdict.events))
+        if args.head is None:
+            print(say("whether the last ones were removed shows only with --head and heads kept by the far side"))
+        return 0
+    print(
+        say(
+            "{count} events, {bad} not as they were written. The first:",
+            count=verdict.events,
+            bad=len(verdict.findings),
+        )
+    )
+    print(_words(first))
+    return 1
+
+
+def _heads(path: Path) -> list[dict[str, Any]]:
+    try:
+        text = path.read_text("utf-8")
+        heads = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise Refused(say("{path} holds no heads as JSON lines: {error}", path=path, error=error)) from error
+    if not all(isinstance(head, dict) for head in heads):
+        raise Refused(say("{path} holds no heads as JSON lines: {error}", path=path, error="{}"))
+    return heads
+
+
+def _as_dict(finding: Finding) -> dict[str, Any]:
+    names = ("number", "stream", "run", "seq", "hash", "detail")
+    return {name: getattr(finding, name) for name in names}
+
+
+def _words(finding: Finding) -> str:
+    where = say(
+        "event {number} of {stream}, run {run}, seq {seq}, hash {hash}",
+        number="?" if finding.number is None else finding.number,
+        stream=finding.stream or "?",
+        run=finding.run or "?",
+        seq=finding.seq,
+        hash=finding.hash or "?",
+    )
+    return f"{where}\n  {say(finding.fault)}" + (f" ({finding.detail})" if finding.detail else "")
