@@ -1,0 +1,85 @@
+"""A gateway started for real, as a process, on a broken configuration: the button works, and it says so."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+GOOD = """
+[venue]
+id = "zj-no1"
+name = "考点"
+[contact.leak-button]
+kind = "leak"
+pin = 27
+safe = "low"
+pin_other = 5
+[device.hall]
+driver = "pms5003"
+port = "/dev/serial/by-id/none"
+"""
+
+
+def gateway(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=check)
+
+
+@contextmanager
+def running(config: Path, state: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "gateway", "run", str(config), "--state", str(state), "--simulate", "pins"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def standing(state: Path, *wanted: str) -> dict[str, str]:
+    """The alarms by name with their state, once all those wanted stand."""
+    began = time.monotonic()
+    while True:
+        answer = gateway("alarms", "--json", "--state", str(state), check=False)
+        if answer.returncode == 0:
+            found = {a["alarm"]: a["state"] for a in json.loads(answer.stdout)}
+            if set(wanted) <= set(found):
+                return found
+        assert time.monotonic() - began < 20, (answer.stdout, answer.stderr)
+        threading.Event().wait(0.1)
+
+
+@pytest.mark.parametrize("ran_before", [False, True])
+def test_the_button_works_on_a_broken_file(tmp_path: Path, ran_before: bool) -> None:
+    """F1: with a broken file, with or without a last good one, a press is an alarm and the file is one too."""
+    config, state = tmp_path / "venue.toml", tmp_path / "state"
+    config.write_text(GOOD)
+    if ran_before:
+        with running(config, state):
+            standing(state)
+    config.write_text(GOOD.replace("pms5003", "pms5003x").replace('kind = "leak"', 'kind = "leak"\nlamp_pin = "x"'))
+    with running(config, state):
+        standing(state, "configuration-refused")
+        gateway("sim", "leak-button", "press", "--state", str(state))
+        alarms = standing(state, "configuration-refused", "leak-button")
+        status = json.loads(gateway("status", "--json", "--state", str(state)).stdout)["status"]
+
+    assert alarms["leak-button"] == "active_unacknowledged"
+    assert ran_before == ("hall" in status["devices"])
+
+
+def test_nothing_to_run_on_ends_with_78(tmp_path: Path) -> None:
+    """F1: a file that is no TOML, and no last good one: exit code 78 and a sentence, no traceback."""
+    config = tmp_path / "venue.toml"
+    config.write_text("<html>")
+    ended = gateway("run", str(config), "--state", str(tmp_path / "state"), check=False)
+
+    assert 78 == ended.returncode
+    assert "venue.toml:1" in ended.stderr
+    assert "Traceback" not in ended.stderr
