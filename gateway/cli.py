@@ -95,6 +95,23 @@ def build_parser() -> argparse.ArgumentParser:
     simulate.add_argument("config", type=Path)
     simulate.add_argument("--scenario", type=Path)
 
+    station = command("station", "gateway.station.main:station_main", say("the far side: alarms, receipts"))
+    station.add_argument("config", type=Path, metavar="CONFIG", help=say("its configuration; or: station add ID"))
+    station.add_argument("id", nargs="?", metavar="ID", help=argparse.SUPPRESS)
+    station.add_argument("--plain", action="store_true", help=say("lines instead of a live view"))
+    station.add_argument(
+        "--acknowledge-after", metavar="5s", help=say("acknowledge by itself (demonstrations, drills)")
+    )
+    station.add_argument("--key-file", type=Path, help=say("with add: where the new key goes"))
+    station.add_argument("--streams", nargs="+", default=["custody", "gateway"], help=say("with add: what it serves"))
+
+    person = command("person", "gateway.people:person_main", say("make a PIN or a key for a person"))
+    person.add_argument("action", choices=["add"])
+    person.add_argument("id")
+    person.add_argument("--name", help=say("as people write it"))
+    person.add_argument("--may", nargs="+", default=["ack"], metavar="VERB", help=say("what this person may do"))
+    person.add_argument("--key-file", type=Path, help=say("make a key in this file, instead of a PIN"))
+
     check = command("check", "gateway.settings_cli:check_main", say("validate a configuration"), tables)
     check.add_argument("config", type=Path)
 

@@ -382,7 +382,8 @@ def test_a_state_that_somebody_altered_is_seen(venue: Venue, broker: Broker, ver
             other.publish(topic, b"", retain=True)
             emptied = until(lambda: venue.heard(SeenRetained)[2:])
 
-    assert ("custody/alarm/leak-button", b'{"run":"before"}') == (left.topic, left.payload)
+    assert ("custody/alarm/leak-button", b'{"run":"before"}', False) == (left.topic, left.payload, left.live)
+    assert [True] == [each.live for each in altered]
     assert [b'{"n":18}'] == [each.payload for each in altered]
     assert [b""] == [each.payload for each in emptied]
 

@@ -1,0 +1,357 @@
+"""What a duty officer must know of many venues, from what their gateways publish. Pure: messages and moments in.
+
+- An event counts once, however often it comes (C8); its hash and its signature are checked with the venue's key.
+- A gap in a chain is shown until it is filled, and asked for.
+- Nothing retained is believed before a live `status` of the venue came, and a venue that has been silent for 90 s by
+  our own clock is lost (C11, E5).
+- What was sensed long before it came is shown as late, with both times, and does not sound unless it stands (C10).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gateway.catalogue import say
+from gateway.journal.chain import BadEvent, read_event
+from gateway.moment import NANO, Moment
+from gateway.payloads import read_alarm_state
+from gateway.station.store import Kept
+
+LOST_S = 90.0
+UNPROVEN = 200  # events kept until the venue's key is known
+KNOWN = 20_000  # hashes kept in memory to tell a copy; the store knows all
+GAPS = 50  # looked back for, and asked for at a time
+MOST_MISSING = 500  # of one venue
+QUIET = frozenset({"low"})  # severities that do not sound
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One alarm of one venue as the station knows it."""
+
+    venue: str
+    stream: str
+    alarm: str
+    severity: str
+    state: str
+    transition: str
+    activation: str | None
+    revision: int
+    text: Mapping[str, str]
+    sensed: str  # as the venue wrote it
+    received: Moment
+    run: str
+    seq: int
+    late: bool = False
+    drill: bool = False
+    proven: bool = True
+    by: str | None = None
+    believed: bool = True  # False: retained, and the venue has not been heard live
+
+    @property
+    def standing(self) -> bool:
+        return self.state not in ("normal", "cleared_acknowledged")
+
+    @property
+    def unacknowledged(self) -> bool:
+        return self.state.endswith("_unacknowledged")
+
+    @property
+    def sounds(self) -> bool:
+        stands = not self.late or self.state in ("active_unacknowledged", "latched_unacknowledged")
+        return self.unacknowledged and self.believed and stands and self.severity not in QUIET
+
+
+class Head(NamedTuple):
+    """The last event of a stream that came."""
+
+    run: str
+    seq: int
+    hash: str
+    time: float
+
+
+@dataclass(slots=True)
+class Venue:
+    key: str | None = None
+    session: str | None = None
+    nonce: str | None = None
+    online: bool | None = None  # None: never heard live
+    heard: Moment | None = None
+    said: str = ""  # why it is not online
+    heads: dict[str, Head] = field(default_factory=dict)  # of each stream
+    gaps: dict[tuple[str, str, int], bool] = field(default_factory=dict)  # stream, run, seq: asked for
+    doubtful: deque[bytes] = field(default_factory=lambda: deque(maxlen=UNPROVEN))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event. `kept` is None while it is not proven: then it gets no receipt. `again`: a copy of a known one."""
+
+    row: Row
+    kept: Kept | None
+    again: bool = False
+
+
+class Desk:
+    def __init__(self, root: str, keys: Mapping[str, str], late_after_s: float, *, pinned: Mapping[str, str]) -> None:
+        """`keys` were seen before, `pinned` stand in the configuration."""
+        self._root = root
+        self._late_after_s = late_after_s
+        self.venues: dict[str, Venue] = {}
+        self.rows: dict[tuple[str, str, str], Row] = {}
+        self.troubles: dict[str, str] = {}  # what: in words
+        self.new_keys: dict[str, str] = {}
+        self._known: dict[str, None] = {}
+        for venue, key in (dict(keys) | dict(pinned)).items():
+            self._venue(venue).key = key
+
+    def remember(self, kept: Kept, now: Moment) -> None:
+        """An event of an earlier run of this station, from its store."""
+        event = json.loads(kept.body)
+        self._know(kept.hash)
+        self._follow(self._venue(kept.venue), event)
+        received = Moment(kept.received_ns, now.mono_ns - (now.wall_ns - kept.received_ns), now.clock)
+        self._place(self._row(event, received, proven=True))
+
+    def take(self, topic: str, payload: bytes, *, retained: bool, now: Moment) -> list[Heard]:
+        """A message below the root. What is not as agreed becomes a trouble, never an error."""
+        name, _, rest = topic.removeprefix(f"{self._root}/").partition("/")
+        venue = self._venue(name)
+        stream, _, kind = rest.partition("/")
+        if rest == "status":
+            self._status(name, venue, payload, retained=retained, now=now)
+        elif rest == "meta":
+            return self._meta(name, venue, payload, now)
+        elif kind == "event" and not retained:
+            return self._event(name, venue, payload, now)
+        elif kind == "head":
+            self._head(name, venue, stream, payload)
+        elif kind.startswith("alarm/"):
+            self._state(name, venue, payload, now)
+        return []
+
+    def look(self, now: Moment) -> None:
+        """What silence says: call it once a second."""
+        for name, venue in self.venues.items():
+            silent = venue.heard is not None and now.seconds_since(venue.heard) > LOST_S
+            if silent:
+                venue.online = None
+            what = f"{name} silent"
+            if silent or venue.online is False:
+                self.troubles[what] = venue.said if venue.online is False else say("{venue} is silent", venue=name)
+            else:
+                self.troubles.pop(what, None)
+
+    def ask(self) -> list[tuple[str, str, str, int]]:
+        """Venue, stream, run and number of events that are missing and have not been asked for."""
+        wanted: list[tuple[str, str, str, int]] = []
+        for name, venue in self.venues.items():
+            for place, asked in venue.gaps.items():
+                if not asked and venue.nonce is not None and len(wanted) < GAPS:
+                    venue.gaps[place] = True
+                    wanted.append((name, *place))
+        return wanted
+
+    def sounding(self) -> bool:
+        """An alarm that nobody has acknowledged, or a venue that has gone."""
+        return any(row.sounds for row in self.rows.values()) or any(what.endswith(" silent") for what in self.troubles)
+
+    def is_known(self, hash_: str) -> bool:
+        return hash_ in self._known
+
+    # ---- what venues publish -------------------------------------------------------------------------------------
+
+    def _status(self, name: str, venue: Venue, payload: bytes, *, retained: bool, now: Moment) -> None:
+        fields = _object(payload)
+        if retained or fields is None:
+            return  # a stored one may be of yesterday
+        session = fields.get("session")
+        if fields.get("state") == "online":
+            first = venue.online is not True
+            if session != venue.session:
+                venue.gaps = dict.fromkeys(venue.gaps, False)
+            venue.session, venue.online, venue.heard, venue.said = session, True, now, ""
+            venue.nonce = str(fields.get("nonce"))
+            if first:
+                for key, row in self.rows.items():
+                    if key[0] == name and not row.believed:
+                        self.rows[key] = replace(row, believed=True)
+        elif session == venue.session:  # the will of an older session says nothing about this one
+            stopped = fields.get("reason") == "stopped"
+            venue.online = False
+            venue.said = (
+                say("{venue} was switched off", venue=name)
+                if stopped
+                else say("the connection to {venue} is lost", venue=name)
+            )
+        self.look(now)
+
+    def _meta(self, name: str, venue: Venue, payload: bytes, now: Moment) -> list[Heard]:
+        fields = _object(payload) or {}
+        key = fields.get("key")
+        what = f"{name} key"
+        if not isinstance(key, str) or (venue.key is not None and key != venue.key):
+            self.troubles[what] = say("{venue} shows another key than before: is it the same device?", venue=name)
+            return []
+        self.troubles.pop(what, None)
+        if venue.key is None:
+            venue.key = self.new_keys[name] = key
+        doubtful, venue.doubtful = list(venue.doubtful), deque(maxlen=UNPROVEN)
+        return [heard for body in doubtful for heard in self._event(name, venue, body, now)]
+
+    def _event(self, name: str, venue: Venue, payload: bytes, now: Moment) -> list[Heard]:
+        try:
+            event = read_event(payload, venue.key)
+            row = self._row(event, now, proven=venue.key is not None)
+            if event["venue"] != name:
+                raise BadEvent("it is of another venue")
+        except (BadEvent, KeyError, TypeError, ValueError) as error:
+            self.troubles[f"{name} event"] = say(
+                "{venue} sent an event that is not right: {why}", venue=name, why=error
+            )
+            return []
+        if venue.key is None:  # shown at once, signed for when it is proven
+            if payload not in venue.doubtful:
+                venue.doubtful.append(payload)
+                self._place(row)
+                return [Heard(row, None)]
+            return []
+        place = (event["hash"], event["id"], name, event["stream"], event["run"], event["seq"])
+        heard = Heard(row, Kept(*place, payload, now.wall_ns), again=self.is_known(event["hash"]))
+        if not heard.again:
+            self._know(event["hash"])
+            self._follow(venue, event)
+            self._place(row)
+        return [heard]
+
+    def _head(self, name: str, venue: Venue, stream: str, payload: bytes) -> None:
+        fields = _object(payload)
+        known = venue.heads.get(stream)
+        if fields is None or known is None or fields.get("run") != known.run or not isinstance(fields.get("seq"), int):
+            return
+        self._miss(venue, stream, known.run, known.seq + 1, fields["seq"] + 1)
+        self._say_gaps(name, venue)
+
+    def _state(self, name: str, venue: Venue, payload: bytes, now: Moment) -> None:
+        """A state says how things stand; it never makes an alarm older than the events do."""
+        if venue.key is None or (fields := read_alarm_state(payload, venue.key)) is None:
+            return
+        key = (name, str(fields.get("stream")), str(fields.get("alarm")))
+        last = fields.get("event") or {}
+        known = self.rows.get(key)
+        if known is not None and (known.run, known.seq) != (last.get("run"), last.get("seq")) and known.believed:
+            return
+        if known is not None:
+            self.rows[key] = replace(known, state=str(fields["state"]), revision=int(fields["revision"]))
+        elif fields.get("state") != "normal":
+            event = {"transition": "", "text": {}, "run": "", "seq": 0, "time": fields.get("since"), **fields, **last}
+            event["venue"] = name
+            self.rows[key] = replace(self._row(event, now, proven=True), believed=venue.online is True)
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _row(self, event: Mapping[str, Any], now: Moment, *, proven: bool) -> Row:
+        text = event.get("text")
+        return Row(
+            venue=str(event["venue"]),
+            stream=str(event["stream"]),
+            alarm=str(event["alarm"]),
+            severity=str(event.get("severity", "medium")),
+            state=str(event.get("state", "active_unacknowledged")),
+            transition=str(event.get("transition", "")),
+            activation=event.get("activation"),
+            revision=int(event.get("revision", 0)),
+            text=text if isinstance(text, dict) else {},
+            sensed=str(event.get("time", "")),
+            received=now,
+            run=str(event["run"]),
+            seq=int(event["seq"]),
+            late=_age_s(event.get("time"), now) > self._late_after_s,
+            drill=event.get("drill") is True,
+            proven=proven,
+            by=event.get("by"),
+        )
+
+    def _place(self, row: Row) -> None:
+        """The newest event of an alarm says how it stands; an older one that comes late does not."""
+        key = (row.venue, row.stream, row.alarm)
+        known = self.rows.get(key)
+        if known is None or _newer(row, known):
+            self.rows[key] = row
+
+    def _follow(self, venue: Venue, event: Mapping[str, Any]) -> None:
+        """Numbers without a gap within a run; a run's first event names the last one before it."""
+        name, stream, run, seq = str(event["venue"]), event["stream"], event["run"], event["seq"]
+        venue.gaps.pop((stream, run, seq), None)
+        head, known = Head(run, seq, event["hash"], _time(event.get("time"))), venue.heads.get(stream)
+        if known is None:
+            venue.heads[stream] = head
+        elif run == known.run and seq > known.seq:
+            self._miss(venue, stream, run, known.seq + 1, seq)
+            if seq == known.seq + 1 and event["previous"] != known.hash:
+                self._broken(name)
+            venue.heads[stream] = head
+        elif run != known.run and head.time >= known.time:  # an older run's event that comes late is no news
+            self._miss(venue, stream, run, 1, seq)
+            if seq == 1 and event["previous"] is not None and not self.is_known(event["previous"]):
+                self._broken(name)
+            venue.heads[stream] = head
+        self._say_gaps(name, venue)
+
+    def _miss(self, venue: Venue, stream: str, run: str, first: int, after: int) -> None:
+        for seq in range(max(first, after - GAPS), after):
+            if len(venue.gaps) < MOST_MISSING:
+                venue.gaps.setdefault((stream, run, seq), False)
+
+    def _broken(self, name: str) -> None:
+        self.troubles[f"{name} chain"] = say(
+            "the chain of {venue} is broken: an event is missing or altered", venue=name
+        )
+
+    def _say_gaps(self, name: str, venue: Venue) -> None:
+        what = f"{name} gap"
+        if venue.gaps:
+            self.troubles[what] = say("{count} events of {venue} are missing", count=len(venue.gaps), venue=name)
+        else:
+            self.troubles.pop(what, None)
+
+    def _venue(self, name: str) -> Venue:
+        return self.venues.setdefault(name, Venue())
+
+    def _know(self, hash_: str) -> None:
+        self._known[hash_] = None
+        if len(self._known) > KNOWN:
+            del self._known[next(iter(self._known))]
+
+
+def _object(payload: bytes) -> dict[str, Any] | None:
+    try:
+        fields = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _newer(row: Row, known: Row) -> bool:
+    if row.run == known.run:
+        return row.seq >= known.seq
+    return _time(row.sensed) >= _time(known.sensed)
+
+
+def _time(text: object) -> float:
+    """Seconds since 1970; 0 when it is not a time."""
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _age_s(text: object, now: Moment) -> float:
+    then = _time(text)
+    return now.wall_ns / NANO - then if then else 0.0

@@ -1,0 +1,46 @@
+"""What the duty officer sees: what presses, at the top; nothing green that is not known to be good."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gateway.catalogue import say
+from gateway.moment import Moment
+from gateway.station.desk import Row
+from gateway.station.station import View
+
+_STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
+
+
+def render(view: View, selected: int, now: Moment) -> RenderableType:
+    """`selected`: the row that `a` acknowledges."""
+    table = Table(expand=True, title=say("alarms"), caption=say("up and down: choose   a: acknowledge   q: end"))
+    for heading in ("", say("venue"), say("alarm"), say("state"), say("sensed"), say("received"), say("what")):
+        table.add_column(heading, overflow="fold")
+    for number, row in enumerate(view.rows):
+        table.add_row(*_cells(row, now, chosen=number == selected), style=_style(row))
+    parts: list[RenderableType] = [table]
+    if not view.rows:
+        parts.append(Text(say("nothing stands") if not (view.link or view.troubles) else ""))
+    troubles = ((view.link,) if view.link else ()) + view.troubles
+    parts += [Text(f"! {text}", style="bold red") for text in troubles]
+    return Group(*parts)
+
+
+def _cells(row: Row, now: Moment, *, chosen: bool) -> tuple[str, ...]:
+    marks = [say("late")] if row.late else []
+    marks += [say("drill")] if row.drill else []
+    marks += [] if row.proven else [say("not proven yet")]
+    marks += [] if row.believed else [say("stored, the venue is not heard")]
+    came = say("{seconds:.0f} s ago", seconds=now.seconds_since(row.received))
+    what = say("{text}", text=row.text) if row.text else ""
+    state = ", ".join([row.state.replace("_", " "), *marks])
+    return (">" if chosen else "", row.venue, row.alarm, state, row.sensed[11:19], came, what)
+
+
+def _style(row: Row) -> str:
+    if row.late or not row.believed:
+        return "dim"
+    return _STYLES.get(row.severity, "") if row.unacknowledged else ""
