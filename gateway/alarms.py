@@ -255,6 +255,8 @@ def _look(alarm: Alarm, signal: Signal, now: Moment) -> Alarm:
     ways = TABLE[alarm.state].get(signal, ())
     state = ways[0].to if ways else alarm.state
     if (signal is Signal.BREACH) == alarm.condition:
+        if alarm.turning is None:  # as most looks find it
+            return alarm
         return replace(alarm, state=state, turning=None, blind=None)
     if alarm.turning is None:
         return replace(alarm, state=state, turning=now, blind=None)

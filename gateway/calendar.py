@@ -9,13 +9,16 @@ holds always: papers whose presence is not known are taken to be there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from gateway.config import Config, Custody, Quiet, When
-from gateway.moment import ClockState, Moment
+from gateway.config import Config, Quiet, When
+from gateway.moment import NANO, ClockState, Moment
+
+_DAY = timedelta(days=1)
 
 NIGHT = (time(22), time(6))  # GB 3096-2008, 5.4; the county's government may set other hours
 WHENS: tuple[When, ...] = ("session", "listening", "quiet", "night", "day", "exam-day", "custody", "always")
@@ -31,6 +34,14 @@ class Span:
     name: str | None = None  # of the session
 
 
+class _Window(NamedTuple):
+    """A span in seconds since 1970, so that comparing knows no zone and no changed hour."""
+
+    start_s: float
+    end_s: float
+    span: Span
+
+
 @dataclass(frozen=True, slots=True)
 class Phase:
     """What holds at one moment."""
@@ -42,22 +53,28 @@ class Phase:
 class Calendar:
     def __init__(self, config: Config, night: tuple[time, time] = NIGHT) -> None:
         self.zone = ZoneInfo(config.venue.timezone)
-        self._custody = config.custody
         self._quiet: tuple[Quiet, ...] = config.quiet
         self._night = night
-        sessions = [self._span("session", session.start, session.end, session.name) for session in config.session]
+        sessions = [self._window("session", session.start, session.end, session.name) for session in config.session]
         listening = [
-            self._span("listening", window.start, window.end, session.name)
+            self._window("listening", window.start, window.end, session.name)
             for session in config.session
             for window in session.listening
         ]
-        days = sorted({span.start.date() for span in sessions if span.start is not None})
-        midnight = time(0)
         exam_days = [
-            self._span("exam-day", datetime.combine(day, midnight), datetime.combine(day + timedelta(days=1), midnight))
-            for day in days
+            self._window("exam-day", datetime.combine(day, time()), datetime.combine(day + _DAY, time()))
+            for day in sorted({session.start.date() for session in config.session})
         ]
-        self._spans: dict[When, Sequence[Span]] = {"session": sessions, "listening": listening, "exam-day": exam_days}
+        self._fixed: dict[When, Sequence[_Window]] = {
+            "session": sessions,
+            "listening": listening,
+            "exam-day": exam_days,
+        }
+        self._custody: _Window | None = None
+        if config.custody is not None:
+            self._custody = self._window("custody", config.custody.start, config.custody.end)
+        self._daily_of: date | None = None  # the day that `_daily` is made for
+        self._daily: dict[When, Sequence[_Window]] = {}
 
     def phase(self, now: Moment) -> Phase:
         session = self.span("session", now)
@@ -70,46 +87,47 @@ class Calendar:
             return Span("always")
         if when == "custody":
             return self._custody_span(now, before_s, after_s)
-        local = now.local(self.zone)
-        if when in self._spans:
-            return _first(self._spans[when], local, before_s, after_s)
-        return _first(self._daily(when, local), local, before_s, after_s)
+        windows = self._fixed.get(when) or self._today(now).get(when, ())
+        return _first(windows, now, before_s, after_s)
 
     def _custody_span(self, now: Moment, before_s: float, after_s: float) -> Span | None:
-        custody: Custody | None = self._custody
-        if custody is None:
+        if self._custody is None:
             return Span("custody")
-        span = self._span("custody", custody.start, custody.end)
         if now.clock is not ClockState.SYNCHRONISED:
-            return span
-        return _first([span], now.local(self.zone), before_s, after_s)
+            return self._custody.span
+        return _first([self._custody], now, before_s, after_s)
 
-    def _daily(self, when: When, local: datetime) -> Iterable[Span]:
+    def _today(self, now: Moment) -> Mapping[When, Sequence[_Window]]:
         """The windows of yesterday, today and tomorrow: with margins and over midnight the others may hold too."""
-        hours = {
-            "night": [self._night],
-            "day": [(self._night[1], self._night[0])],
-            "quiet": [(quiet.from_, quiet.to) for quiet in self._quiet],
-        }[when]
-        for begin, end in hours:
-            for day in (local.date() + timedelta(days=n) for n in (-1, 0, 1)):
-                last = day if begin < end else day + timedelta(days=1)
-                yield self._span(when, datetime.combine(day, begin), datetime.combine(last, end))
+        today = now.local(self.zone).date()
+        if today != self._daily_of:
+            night, day = self._night, (self._night[1], self._night[0])
+            quiet = [(hours.from_, hours.to) for hours in self._quiet]
+            self._daily = {
+                "night": self._three_days("night", today, [night]),
+                "day": self._three_days("day", today, [day]),
+                "quiet": self._three_days("quiet", today, quiet),
+            }
+            self._daily_of = today
+        return self._daily
 
-    def _span(self, when: When, start: datetime, end: datetime, name: str | None = None) -> Span:
-        return Span(when, self._aware(start), self._aware(end), name)
+    def _three_days(self, when: When, today: date, hours: Iterable[tuple[time, time]]) -> Sequence[_Window]:
+        windows = []
+        for begin, end in hours:
+            for day in (today - _DAY, today, today + _DAY):
+                last = day if begin < end else day + _DAY
+                windows.append(self._window(when, datetime.combine(day, begin), datetime.combine(last, end)))
+        return windows
+
+    def _window(self, when: When, start: datetime, end: datetime, name: str | None = None) -> _Window:
+        start, end = self._aware(start), self._aware(end)
+        return _Window(start.timestamp(), end.timestamp(), Span(when, start, end, name))
 
     def _aware(self, at: datetime) -> datetime:
         return at.replace(tzinfo=self.zone) if at.tzinfo is None else at.astimezone(self.zone)
 
 
-def _first(spans: Iterable[Span], local: datetime, before_s: float, after_s: float) -> Span | None:
-    moment = local.timestamp()  # seconds since 1970, so that arithmetic knows no zone and no changed hour
-    for span in spans:
-        if (
-            span.start is not None
-            and span.end is not None
-            and span.start.timestamp() - before_s <= moment < span.end.timestamp() + after_s
-        ):
-            return span
-    return None
+def _first(windows: Iterable[_Window], now: Moment, before_s: float, after_s: float) -> Span | None:
+    now_s = now.wall_ns / NANO
+    holding = (one.span for one in windows if one.start_s - before_s <= now_s < one.end_s + after_s)
+    return next(holding, None)

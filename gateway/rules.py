@@ -21,8 +21,8 @@ from gateway.alarm_words import Definition, Signal, Step
 from gateway.board import Board, Seen, quantity_in
 from gateway.calendar import Calendar, Span
 from gateway.config import When
-from gateway.moment import Moment
-from gateway.statistics import Wanted
+from gateway.moment import NANO, Moment
+from gateway.statistics import Wanted, parse
 from gateway.values import Severity
 
 Proof = Literal["text", "secondary", "unverified", "project"]
@@ -65,6 +65,7 @@ class Rule:
     during: tuple[When, ...] = ("always",)  # any of these
     only: When | None = None  # and this
     unless: When | None = None  # and not this
+    whole_window: bool = False  # only once the statistic's whole window lies within the hours of the limit
     margin_before_s: float = 0.0
     margin_after_s: float = 0.0
     raise_after_s: float = 0.0
@@ -110,6 +111,8 @@ def judge(rule: Rule, board: Board, calendar: Calendar, now: Moment, *, was: boo
     span = in_force(rule, calendar, now)
     if span is None:
         return Verdict(False, None, rule.limit, Quality.MISSING, 0.0, "not-in-force", None)
+    if rule.whole_window and _reaches_back(rule, calendar, span, now):
+        return Verdict(None, None, rule.limit, Quality.GOOD, 0.0, "window begins before the hours of the limit", span)
     seen = _look(rule, board, now)
     if rule.stale_after_s is not None:
         condition: bool | None = seen.silent_s >= rule.stale_after_s
@@ -129,6 +132,15 @@ def in_force(rule: Rule, calendar: Calendar, now: Moment) -> Span | None:
         return None
     spans = (calendar.span(when, now, rule.margin_before_s, rule.margin_after_s) for when in rule.during)
     return next((span for span in spans if span is not None), None)
+
+
+def _reaches_back(rule: Rule, calendar: Calendar, span: Span, now: Moment) -> bool:
+    """Whether the window holds samples from before the limit's hours: the evening's noise is no excess of the night."""
+    wanted = parse(rule.point.rpartition("/")[2])
+    spans = [span, calendar.span(rule.only, now) if rule.only is not None else None]
+    begun_s = [one.start.timestamp() for one in spans if one is not None and one.start is not None]
+    window_s = 0.0 if wanted is None else wanted.window_s
+    return bool(begun_s) and now.wall_ns / NANO - max(begun_s) < window_s
 
 
 def limits_in_force(rules: Iterable[Rule], calendar: Calendar, now: Moment, point: str | None = None) -> list[InForce]:
@@ -153,7 +165,9 @@ def watch(rule: Rule, board: Board) -> None:
 
 
 def definition(rule: Rule, escalation: tuple[Step, ...] = ()) -> Definition:
-    """The alarm of a rule: it has the rule's name and does not latch."""
+    """The alarm of a rule: it has the rule's name and does not latch. Only a critical one is escalated: no siren sounds
+    in an exam because a room is warm.
+    """
     return Definition(
         name=rule.name,
         kind=rule.kind,
@@ -165,7 +179,7 @@ def definition(rule: Rule, escalation: tuple[Step, ...] = ()) -> Definition:
         clear_after_s=rule.clear_after_s,
         repeat_after_s=rule.repeat_after_s,
         note_required=rule.severity == "critical",
-        escalation=escalation,
+        escalation=escalation if rule.severity == "critical" else (),
     )
 
 

@@ -14,7 +14,7 @@ from kit_alarms import at
 
 from drivers.base import Quality
 from gateway import rule_sets
-from gateway.alarms import Signal
+from gateway.alarms import Signal, Step
 from gateway.board import Board, Instrument, quantity_in
 from gateway.calendar import WHENS, Calendar
 from gateway.config import Config
@@ -272,6 +272,38 @@ def test_definition_of_a_rules_alarm() -> None:
 
     assert ("loud", "noise", "environment", "north gate") == (made.name, made.kind, made.stream, made.place)
     assert (60.0, True, False, False) == (made.raise_after_s, made.note_required, made.latching, made.custody)
+
+
+def test_only_a_critical_rule_is_escalated() -> None:
+    """No siren sounds in an exam because a room is warm: only an alarm that is called critical escalates."""
+    steps = (Step(30, "siren"),)
+
+    assert () == definition(replace(LIMIT, severity="high"), steps).escalation
+    assert steps == definition(replace(LIMIT, severity="critical"), steps).escalation
+
+
+WHOLE = replace(LIMIT, point="m/laeq_10s", during=("night",), whole_window=True)
+REACHES_BACK = [
+    (WHOLE, "2026-06-07 22:00:09", None),
+    (WHOLE, "2026-06-07 22:00:10", True),
+    (replace(WHOLE, only="exam-day"), "2026-06-07 00:00:09", None),
+    (replace(WHOLE, only="exam-day"), "2026-06-07 00:00:10", True),
+    (replace(WHOLE, whole_window=False), "2026-06-07 22:00:01", True),
+    (replace(WHOLE, point="m/laf"), "2026-06-07 22:00:00", True),
+    (replace(WHOLE, during=("always",)), "2026-06-07 22:00:00", True),
+]
+
+
+@pytest.mark.parametrize(("rule", "local", "condition"), REACHES_BACK)
+def test_the_evenings_noise_is_no_excess_of_the_night(rule: Rule, local: str, condition: bool | None) -> None:
+    """A mean is compared with the limit of certain hours only when its whole window lies within them (E3)."""
+    board = Board({"m": Instrument(1.0, ("laf",))}, at(-20, local))
+    watch(rule, board)
+    for second in range(-19, 1):
+        board.add(Reading("m/laf", 70.0, G, at(second, local)))
+    now = at(0, local)
+
+    assert condition is judge(rule, board, CALENDAR, now, was=False).condition
 
 
 def test_point_of_no_quantity() -> None:

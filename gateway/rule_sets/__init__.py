@@ -42,6 +42,7 @@ class Limit(Table):
     decimals: int | None = None
     as_written: str | None = None
     during: tuple[When, ...] = ("always",)
+    whole_window: bool = False
     margin_before: Duration = 0.0
     margin_after: Duration = 0.0
     raise_after: Duration = 0.0
@@ -159,6 +160,7 @@ def _rule(rule_set: RuleSet, limit: Limit, point: str, place: str, above: float,
         clear_below=None if limit.clear_margin is None else above - limit.clear_margin,
         decimals=limit.decimals,
         during=limit.during,
+        whole_window=limit.whole_window,
         margin_before_s=limit.margin_before,
         margin_after_s=limit.margin_after,
         raise_after_s=limit.raise_after,
