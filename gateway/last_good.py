@@ -3,16 +3,17 @@
     last-good.toml      a line "# sha256 <hex of what follows>", then the file, byte for byte
     last-good.1.toml    the one before
 
-Written aside, synced, renamed, the directory synced: at every instant at least one of the two is whole.
+Each is replaced whole, the one before first: at every instant at least one of the two is good.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
-_NOW, _BEFORE, _NEW = "last-good.toml", "last-good.1.toml", "last-good.new"
+from gateway.journal.files import write_durably
+
+_NOW, _BEFORE = "last-good.toml", "last-good.1.toml"
 _MARK = b"# sha256 "
 
 
@@ -22,20 +23,9 @@ def keep(state: Path, data: bytes) -> None:
     if now == data:
         return
     state.mkdir(parents=True, exist_ok=True)
-    new = state / _NEW
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(_MARK + hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
-        file.flush()
-        os.fsync(file.fileno())
     if now is not None:  # a damaged one never takes the place of the one before
-        os.replace(state / _NOW, state / _BEFORE)  # noqa: PTH105  the crash test counts these calls
-    os.replace(new, state / _NOW)  # noqa: PTH105
-    directory = os.open(state, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+        write_durably(state / _BEFORE, _marked(now), 0o600)
+    write_durably(state / _NOW, _marked(data), 0o600)
 
 
 def recall(state: Path) -> list[bytes]:
@@ -44,10 +34,14 @@ def recall(state: Path) -> list[bytes]:
     return [data for data in found if data is not None]
 
 
+def _marked(data: bytes) -> bytes:
+    return _MARK + hashlib.sha256(data).hexdigest().encode() + b"\n" + data
+
+
 def _whole(path: Path) -> bytes | None:
     try:
-        mark, newline, data = path.read_bytes().partition(b"\n")
+        written = path.read_bytes()
     except OSError:
         return None
-    right = newline and mark == _MARK + hashlib.sha256(data).hexdigest().encode()
-    return data if right else None
+    data = written.partition(b"\n")[2]
+    return data if written == _marked(data) else None

@@ -739,6 +739,20 @@ def test_tables_without_contact_or_broker_are_nothing_to_run_on(tmp_path: Path) 
         load(written(tmp_path, '[bus.x]\nport = "/dev/x"'), tmp_path)
 
 
+def test_a_contact_with_wrong_times_runs_with_the_usual_ones(tmp_path: Path) -> None:
+    """F1: glitch and settle that do not fit together cost neither the contact nor a press: the defaults are used."""
+    config = load(written(tmp_path, GOOD.replace("lamp_pin = 22", 'glitch = "400ms"')), tmp_path / "state").config
+
+    assert (0.02, 0.05) == (config.contact["leak-button"].glitch, config.contact["leak-button"].settle)
+
+
+def test_a_broker_alone_is_enough_to_say_so(tmp_path: Path) -> None:
+    """F1: with no contact at all in a broken file the broker still runs, so that the far side is told."""
+    loaded = load(written(tmp_path, '[venue]\nid = "a"\nname = "b"\n[mqtt]\nhost = "x"\n[rules]\n'), tmp_path / "state")
+
+    assert (True, "x") == (loaded.partial, loaded.config.mqtt.host if loaded.config.mqtt else "")
+
+
 def test_a_wrong_venue_does_not_stop_the_button(tmp_path: Path) -> None:
     """F1: without a usable venue the contacts run under a name that says so; a wrong rule or person is left out."""
     text = (
@@ -803,7 +817,7 @@ class Cut(Exception):
     """The power went."""
 
 
-STEPS = ("open", "fsync", "replace")
+STEPS = ("open", "write", "fsync", "replace")
 
 
 def _cut_at(monkeypatch: pytest.MonkeyPatch, step: int) -> Callable[[], int]:
@@ -821,7 +835,7 @@ def _cut_at(monkeypatch: pytest.MonkeyPatch, step: int) -> Callable[[], int]:
         return call
 
     for name in STEPS:
-        monkeypatch.setattr(last_good.os, name, wrapped(getattr(os, name)))
+        monkeypatch.setattr(os, name, wrapped(getattr(os, name)))
     return lambda: count
 
 
