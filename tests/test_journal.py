@@ -1,5 +1,6 @@
 """The record of events: what it promises while the card is well, damaged, or somebody else's."""
 
+import errno
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -241,6 +242,31 @@ def test_what_the_damaged_file_owed(venue: Venue) -> None:
     assert [*leak, *rest[2:]] == venue.reader().after(0, 10)
     assert (4, 3) == (venue.found.number, venue.reader().cursor("mqtt"))
     assert rest[-1].hash == venue.found.heads["environment"].hash
+
+
+def test_full_card_while_a_new_file_begins(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F6, F7: put aside but no room for the new file: at the next attempt it begins with what the old one owed."""
+    venue.run()
+    leak = venue.put(1, "custody", needs_receipt=True)
+    venue.end()
+    with sqlite3.connect(venue.directory / "events.db") as connection:
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute("DELETE FROM sqlite_master WHERE name = 'by_seq'")
+    connection.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        venue.start()
+        assert not (venue.directory / "events.db").exists()
+    venue.run()
+    (later,) = venue.put(1)
+    wait_for(lambda: later.number in venue.stored)
+
+    assert leak == venue.reader().awaiting_receipt()
+    assert 1 == sum(isinstance(t, SetAside) for t in venue.told)
+
+
+def refuse(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_damage_while_running(venue: Venue) -> None:

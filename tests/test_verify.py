@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from gateway.catalogue import choose
 from gateway.errors import Refused
 from gateway.journal.chain import Chain, Head, Identity, new_run, public_keys
-from gateway.journal.cli import add_journal_parser, journal_main
+from gateway.journal.cli import journal_main
 from gateway.journal.events import EventWriter
 from gateway.journal.events_table import insert
+from gateway.journal.parser import add_journal_parser
 from gateway.journal.verify import Fault, Finding, verify
 from gateway.moment import Moment, SystemClock
 from gateway.values import Event

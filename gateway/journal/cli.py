@@ -7,16 +7,16 @@ import csv
 import json
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from gateway.catalogue import say
 from gateway.errors import Refused
 from gateway.journal.reader import EventReader
 from gateway.journal.verify import Finding, verify
-from gateway.values import STREAMS, Event
+from gateway.values import Event
 
 PAGE = 500
 FOLLOW_EVERY_S = 0.5
@@ -25,44 +25,6 @@ COLUMNS = (
     *("limit", "quality", "set", "session", "reason", "by", "note", "drill", "simulated", "activation", "revision"),
     *("id", "run", "seq", "hash", "previous", "sig"),
 )
-
-
-class Subparsers(Protocol):
-    def add_parser(self, name: str, **kwargs: Any) -> argparse.ArgumentParser: ...
-
-
-def add_journal_parser(subparsers: Subparsers, parents: Sequence[argparse.ArgumentParser] = ()) -> None:
-    """`journal` below the main command; `parents` bring at least `--state`."""
-    text = say("the record: follow, export, prove")
-    journal = subparsers.add_parser("journal", help=text, description=text)
-    verbs = journal.add_subparsers(dest="journal_verb", metavar=say("COMMAND"), required=True)
-
-    def verb(name: str, text: str) -> argparse.ArgumentParser:
-        parser = verbs.add_parser(name, help=text, description=text, parents=list(parents))
-        parser.set_defaults(handler="gateway.journal.cli:journal_main")
-        return parser
-
-    tail = verb("tail", say("the last events, and those that come"))
-    tail.add_argument("-n", "--lines", type=int, default=20, help=say("how many (default: {count})", count=20))
-    tail.add_argument("-f", "--follow", action="store_true", help=say("go on until Ctrl-C"))
-    tail.add_argument("--stream", choices=STREAMS, help=say("only this stream"))
-    tail.add_argument("--json", action="store_true", help=say("print JSON"))
-
-    export = verb("export", say("all events as a table or as JSON lines, to standard output"))
-    form = export.add_mutually_exclusive_group()
-    form.add_argument("--csv", action="store_true", help=say("a table for spreadsheets"))
-    form.add_argument("--jsonl", action="store_true", help=say("the events byte for byte, one a line (the default)"))
-    export.add_argument("--since", type=_time, metavar="TIME", help=say("from then on: 2026-06-07 or 2026-06-07T09:00"))
-    export.add_argument("--stream", choices=STREAMS, help=say("only this stream"))
-
-    proof = verb("verify", say("prove that nothing was removed, altered, reordered or inserted"))
-    proof.add_argument(
-        "--head", type=Path, metavar="FILE", help=say("heads kept by the far side (JSON lines): finds a removed end")
-    )
-    proof.add_argument(
-        "--key", action="append", default=[], help=say("the device's public key, as kept by the far side")
-    )
-    proof.add_argument("--json", action="store_true", help=say("print JSON"))
 
 
 def journal_main(args: argparse.Namespace) -> int:
@@ -117,13 +79,6 @@ def _line(event: Event) -> str:
 
 
 # ---- export -----------------------------------------------------------------------------------------------------
-
-
-def _time(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(say("{text} is no time such as 2026-06-07T09:00", text=repr(text))) from error
 
 
 def _all(reader: EventReader) -> Iterator[Event]:

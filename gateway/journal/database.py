@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +16,7 @@ from gateway.journal.files import set_aside, stamp, sync_directory
 from gateway.moment import Moment
 
 COMPANIONS = ("-wal", "-shm")
+ASIDE = "corrupt"
 BUSY_TIMEOUT_S = 5.0
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -42,7 +44,7 @@ class Schema:
 @dataclass(frozen=True, slots=True)
 class Opened:
     connection: sqlite3.Connection
-    aside: Path | None  # the damaged file that stood in its place, under its new name
+    aside: Path | None  # of a new file: the damaged one that stood in its place, under its new name
 
 
 class Trust(Enum):
@@ -51,22 +53,29 @@ class Trust(Enum):
     NONE = "none"  # it has failed after looking sound: put it aside
 
 
-def open_store(path: Path, schema: Schema, now: Moment, trust: Trust = Trust.CHECK) -> Opened:
+Begin = Callable[[sqlite3.Connection, Path | None], None]
+
+
+def open_store(
+    path: Path, schema: Schema, now: Moment, trust: Trust = Trust.CHECK, begin: Begin | None = None
+) -> Opened:
     """Open for writing (WAL, synchronous=FULL); a damaged file is put aside and a new one begun.
 
-    Raises sqlite3.Error, OSError, NewerSchema.
+    `begin` fills a new file, given the damaged one that it follows, before the new one can be seen: a cut or a full
+    card on the way changes nothing, and the next call begins again. Raises sqlite3.Error, OSError, NewerSchema.
     """
-    aside = None
     if trust is Trust.NONE or _orphan_log(path):
-        aside = set_aside(path, stamp(now), "corrupt", COMPANIONS)
-    if path.exists() and path.stat().st_size:
+        set_aside(path, stamp(now), ASIDE, COMPANIONS)
+    elif path.exists() and path.stat().st_size:
         try:
-            return Opened(_existing(path, schema, trust), aside)
+            return Opened(_existing(path, schema, trust), None)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-        aside = set_aside(path, stamp(now), "corrupt", COMPANIONS)
-    return Opened(_new(path, schema), aside)
+        set_aside(path, stamp(now), ASIDE, COMPANIONS)
+    asides = sorted(path.parent.glob(f"{path.name}.*.{ASIDE}"), key=lambda aside: aside.stat().st_ctime_ns)
+    aside = asides[-1] if asides else None
+    return Opened(_new(path, schema, begin, aside), aside)
 
 
 def _orphan_log(path: Path) -> bool:
@@ -104,7 +113,7 @@ def _demand_known(path: Path, version: int, schema: Schema) -> None:
         raise NewerSchema(f"{path.name}: {version} > {schema.version}")
 
 
-def _new(path: Path, schema: Schema) -> sqlite3.Connection:
+def _new(path: Path, schema: Schema, begin: Begin | None, aside: Path | None) -> sqlite3.Connection:
     """Made under another name, so that a reader finds all of it or nothing."""
     making = path.with_name(path.name + ".new")
     for suffix in ("", *COMPANIONS):
@@ -114,6 +123,8 @@ def _new(path: Path, schema: Schema) -> sqlite3.Connection:
     connection = _connect(making)
     try:
         _make(connection, schema)
+        if begin is not None:
+            begin(connection, aside)
     finally:
         connection.close()
     making.replace(path)

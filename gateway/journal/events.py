@@ -266,10 +266,12 @@ class EventWriter:
     def _open(self) -> sqlite3.Connection:
         now = self._clock.now()
         trust = Trust.NONE if self._damages > 1 else Trust.CHECK if self._damages or not self._failures else Trust.FULL
-        opened = open_store(self._directory / FILE, table.SCHEMA, now, trust)
-        self._connection = opened.connection
+        floor = now.wall_ns // 1_000_000
+        opened = open_store(
+            self._directory / FILE, table.SCHEMA, now, trust, lambda new, aside: table.carry_over(new, aside, floor)
+        )
+        self._connection, self._damages = opened.connection, 0 if trust is Trust.NONE else self._damages
         if opened.aside is not None:
-            table.carry_over(opened.connection, opened.aside, floor=now.wall_ns // 1_000_000)
             self._tell(SetAside("events", opened.aside.name, now))
             log.error("event=set-aside store=events file=%s", opened.aside.name)
         return opened.connection

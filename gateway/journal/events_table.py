@@ -154,11 +154,13 @@ def meta(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT key, value FROM meta"))
 
 
-def carry_over(connection: sqlite3.Connection, aside: Path, floor: int) -> None:
-    """Begin the record that follows the damaged file `aside`: take over what can still be read of what is owed.
+def carry_over(connection: sqlite3.Connection, aside: Path | None, floor: int) -> None:
+    """Begin a record: take over what can still be read of what the damaged file `aside` before it owed, if any.
 
     `floor` stands in for the last number where that cannot be read. Raises sqlite3.Error over the new file only.
     """
+    if aside is None:
+        return
     owed: list[Event] = []
     found: dict[str, Any] = {"heads": None, "last": floor, "alarms": {}, "cursors": {}, "receipts": []}
     with suppress(sqlite3.Error, OSError), closing(open_reader(aside)) as old:

@@ -184,6 +184,7 @@ class ReadingsWriter:
         trust = Trust.NONE if self._damages > 1 else Trust.CHECK
         opened = open_store(path, SCHEMA, now, trust)
         self._connection, self.current = opened.connection, path
+        self._damages = 0 if trust is Trust.NONE else self._damages
         if self._error is not None and not wal_emptied(opened.connection):
             raise sqlite3.OperationalError("a reader holds the log")
         if opened.aside is not None:
