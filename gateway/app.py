@@ -133,9 +133,10 @@ class App:
         simulation: Simulated | None = None,
         clock: Clock | None = None,
         loaded: settings.Loaded | None = None,
+        directory: StateDirectory | None = None,
     ) -> None:
         self.clock: Clock = clock or system_clock()
-        self.directory = StateDirectory(state, "simulated" if simulation is not None else "real")
+        self.directory = directory or StateDirectory(state, "simulated" if simulation is not None else "real")
         self.state = state
         self.stopping = threading.Event()
         self.reloading = threading.Event()
@@ -161,7 +162,7 @@ class App:
     def _engine(self, now: Moment) -> Engine:
         recovered = self.out.events.open()
         self.out.events.listen(self._stored)
-        health, points = self.plan.watchers(now)
+        health, points = self.plan.watchers(self.clock)
         chain = Chain(self.origin.run, self.origin.venue, recovered.number, recovered.heads, self.identity)
         book = Book(chain, self.identity, self.origin, self.out)
         book.left = left_behind(recovered, read_latches(self.state).latched)
@@ -279,7 +280,7 @@ class App:
         merged = armed.merge(loaded.config, self.state)
         before, self.plan = self.plan, Plan.of(merged.config, loaded.sha256, merged.kept)
         self._loaded = loaded
-        health, points = self.plan.watchers(self.clock.now())
+        health, points = self.plan.watchers(self.clock)
         self._inbox.tell(Reconfigured(self.plan, health, points, self.clock.now()))
         self._control.admit(Doorman({person.id: person for person in merged.config.person}, self.clock))
         self._renew_sources(before)
@@ -371,14 +372,10 @@ def _digest(config: Config) -> str:
     return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
 
 
-def _simulated(path: Path, state: Path, which: str, clock: Clock) -> App:
+def _simulation(config: Config, which: str, clock: Clock) -> Simulated:
     from gateway.simulate.simulation import Simulation  # noqa: PLC0415  production loads none of the simulator
 
-    loaded = settings.load(path, state)
-    for problem in loaded.problems:
-        print(problem, file=sys.stderr)
-    simulation = Simulation(loaded.config, clock, pins=which != "ports", ports=which != "pins")
-    return App(simulation.config, state, simulation=simulation, clock=clock, loaded=loaded)
+    return Simulation(config, clock, pins=which != "ports", ports=which != "pins")
 
 
 def run_main(args: Namespace) -> int:
@@ -387,13 +384,12 @@ def run_main(args: Namespace) -> int:
     logging.raiseExceptions = False  # a closed stderr must not disturb anybody
     state: Path = args.state
     clock = system_clock()
-    if args.simulate:
-        app = _simulated(args.config, state, args.simulate, clock)
-    else:
-        loaded = settings.load(args.config, state)
-        for problem in loaded.problems:
-            print(problem, file=sys.stderr)
-        app = App(loaded.config, state, clock=clock, loaded=loaded)
+    directory = StateDirectory(state, "simulated" if args.simulate else "real")
+    loaded = settings.load(args.config, state)
+    for problem in loaded.problems:
+        print(problem, file=sys.stderr)
+    simulation = _simulation(loaded.config, args.simulate, clock) if args.simulate else None
+    app = App(loaded.config, state, simulation=simulation, clock=clock, loaded=loaded, directory=directory)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: app.stopping.set())
     signal.signal(signal.SIGHUP, lambda *_: app.reloading.set())

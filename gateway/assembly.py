@@ -14,10 +14,10 @@ from gateway.book import Book, Sent
 from gateway.calendar import Calendar
 from gateway.config import Config, Mqtt
 from gateway.errors import Unavailable
-from gateway.health import DeviceWatch, Health
+from gateway.health import TIMEOUTS_S, DeviceWatch, Health
 from gateway.journal.events import Recovered
 from gateway.journal.reader import EventReader
-from gateway.moment import Clock, Moment
+from gateway.moment import Clock
 from gateway.points import Points
 from gateway.sources.choice import Source, bind, build_sources
 from gateway.sources.unit import BoundDevice
@@ -41,13 +41,16 @@ class Plan:
         """Raises ConfigError for a device that cannot be bound to its driver."""
         return cls(config, sha256, kept, tuple(bind(config)))
 
-    def watchers(self, now: Moment) -> tuple[Health, Points]:
+    def watchers(self, clock: Clock) -> tuple[Health, Points]:
         """What watches the devices, and what judges their points."""
+        now, slack_s = clock.now(), TIMEOUTS_S / clock.pause(1.0)
         tables = self.config.device
         devices = {}
         for bound in self.devices:
             table = tables[bound.name]
-            devices[bound.name] = DeviceWatch(bound.name, bound.every_s, table.bus or bound.name, table.place)
+            devices[bound.name] = DeviceWatch(
+                bound.name, bound.every_s, table.bus or bound.name, table.place, slack_s=slack_s
+            )
         instruments = {bound.name: Instrument(bound.every_s, bound.driver.points) for bound in self.devices}
         rules = rule_sets.build(self.config, instruments)
         return Health(devices, now), Points(Board(instruments, now), Calendar(self.config), rules)

@@ -125,15 +125,22 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("--effective", action="store_true", help=say("with every default"))
     actions.add_parser("schema", parents=[common], help=say("JSON Schema of the file, for editors"))
 
-    for name, text, acting in (
-        ("status", say("how the gateway is"), False),
-        ("alarms", say("what stands"), False),
-        ("why", say("why an alarm is as it is"), False),
+    devices = command(
+        "devices", "gateway.devices_cli:devices_main", say("every instrument there is a driver for"), tables
+    )
+    devices.add_argument("name", nargs="?", help=say("wiring, stanza and traps of one"))
+
+    doctor = command("doctor", "gateway.doctor:doctor_main", say("what is wrong, and how to mend it"), stateful, tables)
+    doctor.add_argument("config", type=Path, nargs="?")
+
+    for name, text in (
+        ("status", say("how the gateway is")),
+        ("alarms", say("what stands")),
+        ("why", say("why an alarm is as it is")),
     ):
         verb = command(name, f"gateway.local:{name}_main", text, stateful, tables)
         if name == "why":
             verb.add_argument("alarm")
-        del acting
 
     for name, text in (
         ("ack", say("acknowledge an alarm: seen, by whom")),

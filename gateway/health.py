@@ -15,6 +15,7 @@ from gateway.wording import STANDS, Text
 HAPPENING_S = 60.0  # an alarm about something that only happened is over so long after the last time
 SILENT_CYCLES = 5  # a device may miss so many answers …
 SILENT_S = 15.0  # … and this is the shortest time before its silence is an alarm
+TIMEOUTS_S = 2.5  # real seconds of serial timeouts, which a simulated clock does not make faster
 CLOCK_S = 300.0  # a clock may need so long after the start to be set
 
 # name: (kind, severity, clear_after_s)
@@ -62,10 +63,11 @@ class DeviceWatch:
     place: str
     answered: Moment | None = None
     cause: str = "-"
+    slack_s: float = 0.0  # `TIMEOUTS_S` by the clock in use
 
     @property
     def silent_after_s(self) -> float:
-        return max(SILENT_CYCLES * self.every_s, SILENT_S)
+        return max(SILENT_CYCLES * self.every_s, SILENT_S, self.slack_s)
 
 
 @dataclass(slots=True)
