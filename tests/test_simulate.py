@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import serial
@@ -49,7 +51,7 @@ def config(**changes: object) -> Config:
 
 
 @contextmanager
-def played(table: Config | None = None, **which: bool) -> Iterator[Simulation]:
+def played(table: Config | None = None, **which: Any) -> Iterator[Simulation]:
     simulation = Simulation(table or config(), SystemClock(), **which)
     stop = threading.Event()
     threads = [threading.Thread(target=run, args=(stop,), name=name) for name, run in simulation.workers]
@@ -452,6 +454,35 @@ def test_each_position_of_a_changeover_can_be_played(word: str, levels: list[boo
         assert until(lambda: [bool(pins.pin(pin).state) for pin in (27, 5)] == levels)
 
 
+@pytest.mark.parametrize("word", ["press", "cut", "short"])
+def test_a_switch_stands_where_it_was_left_when_the_program_begins_again(tmp_path: Path, word: str) -> None:
+    """A latched button outlives the program, one that springs back is back, and a torn file counts as nothing."""
+    file, action = tmp_path / "switches.json", [word, "latch"] if word == "press" else [word]
+    with played(switches=file) as simulation:
+        simulation.act("leak-button", action)
+        assert until(lambda: file.exists() and json.loads(file.read_text()) != {})
+    left = [_standing(file)]
+    with played(switches=file) as simulation:
+        simulation.act("leak-button", ["release"])
+        assert until(lambda: _standing(file) == [False, True])
+    file.write_text('{"leak-bu')
+
+    assert left == [{"press": [True, False], "cut": [True, True], "short": [False, False]}[word]]
+    assert _standing(file) == [False, True]
+
+
+def _standing(file: Path) -> list[bool]:
+    """The levels of the button's two wires as a program that begins now finds them."""
+    with closing(Simulation(config(), SystemClock(), ports=False, switches=file)) as simulation:
+        pins = simulation.pin_factory
+        assert pins is not None
+        lines = [DigitalInputDevice(pin, pull_up=True, pin_factory=pins) for pin in (27, 5)]
+        levels = [bool(line.pin.state) for line in lines]
+        for line in lines:
+            line.close()
+        return levels
+
+
 # ---- scenarios
 
 GOOD = 'title = {en = "t", zh = "t"}\nstart = 2026-06-07T08:57:00\n'
@@ -574,7 +605,9 @@ def test_simulate_plays_a_configuration_until_it_is_told_to_stop() -> None:
     with commanded(str(venue)) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        lines = [child.stdout.readline() for _ in range(5)]
+        lines: list[str] = []
+        while not lines or "Ctrl-C" not in lines[-1]:
+            lines.append(child.stdout.readline())
         path = Path(next(line.split()[0] for line in lines if "gate-noise (renke_rs_zs @1)" in line))
         child.stdin.write("gate-noise 71.3\ngate-noise explode\n")
         child.stdin.flush()

@@ -1,14 +1,20 @@
-"""Simulated contacts: gpiozero's mock pins, moved as a real switch moves, and the lamps beside them read back."""
+"""Simulated contacts: gpiozero's mock pins, moved as a real switch moves, and the lamps beside them read back.
+
+A switch outlives the program that watches it: with a file given, each stands at the next start where it was left.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
+import json
 import queue
 import random
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from gpiozero.pins.mock import MockFactory, MockPin
 
@@ -48,9 +54,12 @@ class DrivenPin(MockPin):  # type: ignore[misc]  # gpiozero has no types
 
 
 class SimulatedPins(MockFactory):  # type: ignore[misc]  # gpiozero has no types
-    """A pin factory for contacts and lamps, and the hand that moves them. `do` and `lit`: for any thread."""
+    """A pin factory for contacts and lamps, and the hand that moves them. `do` and `lit`: for any thread.
 
-    def __init__(self, contacts: Mapping[str, Contact], clock: Clock) -> None:
+    `kept` is the file of positions; what it says of a contact is believed only if it can stand so.
+    """
+
+    def __init__(self, contacts: Mapping[str, Contact], clock: Clock, kept: Path | None = None) -> None:
         super().__init__(pin_class=DrivenPin)
         self.outer: dict[str, bool] = {}  # by the pin's name: the level that the switch outside gives it
         self._contacts = dict(contacts)
@@ -59,10 +68,13 @@ class SimulatedPins(MockFactory):  # type: ignore[misc]  # gpiozero has no types
         self._moves: list[tuple[float, int, str, Turn]] = []  # when (real), order, contact, what
         self._order = itertools.count()
         self._random = random.Random("bounce")  # noqa: S311  a repeatable play, not a secret
+        self._kept = kept
+        self._left = _read(kept)
         for name, table in self._contacts.items():
             for pin in filter(None, (table.lamp_pin, table.buzzer_pin)):
                 self.pin(_name(pin))  # made here, so that two threads never make one each
-            for pin, level in zip(self._lines(name), self._levels(name, ContactState.SAFE), strict=True):
+            position = self._left.get(name, ContactState.SAFE)
+            for pin, level in zip(self._lines(name), self._levels(name, position), strict=True):
                 self._drive(pin, level)
 
     # ---- for any thread
@@ -98,6 +110,7 @@ class SimulatedPins(MockFactory):  # type: ignore[misc]  # gpiozero has no types
                 pass
             while self._moves and self._moves[0][0] <= time.monotonic():
                 _, _, contact, turn = heapq.heappop(self._moves)
+                self._leave(contact, turn)
                 self._turn(contact, turn.position, stop)
                 if turn.back_after_s is not None:
                     back = time.monotonic() + self._clock.pause(turn.back_after_s)
@@ -122,6 +135,16 @@ class SimulatedPins(MockFactory):  # type: ignore[misc]  # gpiozero has no types
                 self._rest(self._random.uniform(*BOUNCE_S), stop)
             self._drive(pin, level)
 
+    def _leave(self, contact: str, turn: Turn) -> None:
+        """Note where the switch stays, before it moves; one that springs back is soon where it was."""
+        if self._kept is None or turn.back_after_s is not None:
+            return
+        self._left[contact] = turn.position
+        fresh = self._kept.with_suffix(".new")
+        with contextlib.suppress(OSError):  # a play on a sick card goes on
+            fresh.write_text(json.dumps(self._left))
+            fresh.replace(self._kept)
+
     def _rest(self, seconds: float, stop: threading.Event) -> None:
         real_s = self._clock.pause(seconds)
         if real_s >= FINEST_WAIT_S:
@@ -140,6 +163,17 @@ class SimulatedPins(MockFactory):  # type: ignore[misc]  # gpiozero has no types
 
     def _levels(self, contact: str, position: ContactState) -> tuple[bool, ...]:
         return Wiring.of(_safe(self._contacts[contact])).levels(position, len(self._lines(contact)))
+
+
+def _read(kept: Path | None) -> dict[str, ContactState]:
+    """Positions that a real switch stays in; nothing when there is no such file, or it is none of ours."""
+    if kept is None:
+        return {}
+    try:
+        found = {str(name): ContactState(position) for name, position in json.loads(kept.read_text()).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+    return {name: position for name, position in found.items() if position is not ContactState.UNKNOWN}
 
 
 def _safe(contact: Contact) -> bool | None:

@@ -38,12 +38,14 @@ class Simulation:
         pins: bool = True,
         ports: bool = True,
         profiles: Path | None = None,
+        switches: Path | None = None,
     ) -> None:
+        """`switches`: a file in which simulated switches keep their positions from one run to the next."""
         self.pins = pins
         self.ports = ports
         self.folder = Path(tempfile.mkdtemp(prefix="venue-gateway-sim-"))
         self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
-        self.pin_factory = SimulatedPins(config.contact, clock) if pins and config.contact else None
+        self.pin_factory = SimulatedPins(config.contact, clock, switches) if pins and config.contact else None
         self.buses: dict[str, SimulatedBus | SimulatedFile] = {}
         self.power: Callable[[bool], None] | None = None  # takes the broker away, where one is played too
         self._real = config
