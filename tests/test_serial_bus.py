@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from drivers.base import Driver, Measurement, Quality, Read
 from drivers.errors import BadFrame
 from drivers.library import find
 from gateway.config import Bus
+from gateway.simulate.clock import FastClock
 from gateway.sources import plan
 from gateway.sources.link import Link, PortError
 from gateway.sources.serial_bus import BoundDevice
@@ -438,13 +440,42 @@ def test_a_talking_device_that_falls_silent_is_lost_and_started_again(line: Scri
         bus.wait(readings("talker"))
         bus.wait(lost("talker", "Timeout"))
         starts = len(line.asked)
-        for _ in range(30):
+        for _ in range(200):
             line.say(b"\x00\xf8\x00")
             bus.stop.wait(0.02)
+            if any(lost("talker", "Garbled")(m) for m in bus.told):
+                break
         bus.wait(lost("talker", "Garbled"))
 
         assert starts >= 1
         assert len(line.asked) > starts
+
+
+def test_a_talking_device_that_cannot_be_started_is_not_stormed(line: ScriptedBus) -> None:
+    """A talking device that is another one than it should be is refused, and asked again at a rest, not without end."""
+    other = talker()
+    ask = device(1, blocks=[(900, 1)]).driver.reads[0]
+    driver = replace(other.driver, start=(), identity=ask, identify=lambda _: "X")
+
+    with Running(line.port, [replace(other, driver=driver, identity="Y")]) as bus:
+        bus.wait(lost("talker", "WrongDevice"))
+        bus.stop.wait(0.7)
+
+        assert 2 <= len(bus.lost("talker")) <= 6
+
+
+def test_a_simulated_clock_makes_the_bus_faster(line: ScriptedBus) -> None:
+    """Intervals and gaps are of the product's clock: forty times as fast, forty readings a second."""
+    clock = FastClock(datetime(2026, 6, 7, tzinfo=UTC), 40)
+
+    with Running(line.port, [device(1, every_s=1.0)], clock, gap="20ms") as bus:
+        bus.wait(readings("unit-1"))
+        mark = len(bus.told)
+        bus.stop.wait(1.0)
+        moments = [m.readings[0].at for m in bus.readings("unit-1", mark)]
+
+        assert 30 <= len(moments) <= 42
+        assert moments[-1].seconds_since(moments[0]) / (len(moments) - 1) == pytest.approx(1.0, abs=0.1)
 
 
 def test_stop_ends_it_soon(line: ScriptedBus) -> None:

@@ -177,8 +177,9 @@ class SerialBus:
                 unit.lost()
             if isinstance(outcome, PortError):
                 raise outcome
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, Exception) and not stop.is_set():
                 self._failed(unit, outcome)
+                self._wait(stop, REST_S)
                 if not unit.up and now - self._opened > SILENT_S:
                     return
             elif isinstance(outcome, list):
