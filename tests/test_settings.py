@@ -352,6 +352,20 @@ BROKEN: dict[str, tuple[str, str, str, str, str]] = {
         "not be lower",
         "higher",
     ),
+    "stale before the next reading": (
+        "above = 55.0\nclear_below = 53.0",
+        'stale_after = "1s"',
+        "rule.noise.stale_after",
+        "all the time",
+        "three times",
+    ),
+    "bus that rests": (
+        'port = "/dev/serial/by-id/one"',
+        'port = "/dev/serial/by-id/one"\ngap = "20s"',
+        "bus.rs485.gap",
+        "hardly anything",
+        "20ms",
+    ),
     "share of no limit": (
         "above = 55.0\nclear_below = 53.0",
         'stale_after = "9s"\nwithin = "10m"\nshare = 0.5',
@@ -577,6 +591,7 @@ def test_what_refers_to_a_mistake_is_no_second_mistake(tmp_path: Path, old: str,
 WARNINGS = {
     "one pin": ("pin_other = 5\n", "", "contact.leak-button", "cannot be told from a press"),
     "no custody": ("[custody]\nstart = 2026-06-05T16:00:00\nend = 2026-06-10T18:00:00\n", "", "custody", "stored"),
+    "session without guard": ("2026-06-07T09:00:00", "2026-06-04T09:00:00", "session[1]", "not armed"),
     "no station": (
         'streams = ["custody", "gateway"]',
         'streams = ["gateway"]',

@@ -13,6 +13,7 @@ from gateway.catalogue import N_
 from gateway.complaints import Location, Problem, error, meant, phrase, warning
 from gateway.config import Config, Device, Rule
 
+LONGEST_GAP_S = 1.0
 LIMITS = ("above", "below", "stale_after", "flat_for")
 _WHAT_TO_SAY = N_("say exactly one of: above, below, stale_after, flat_for")
 
@@ -57,6 +58,13 @@ def devices(config: Config, folder: Path) -> Iterator[Problem]:
             yield error(at, phrase(N_("{trouble}"), trouble=str(trouble)), remedy)
         else:
             yield from _way(at, device, driver, config)
+    for name, bus in config.bus.items():
+        if bus.gap > LONGEST_GAP_S:
+            yield error(
+                ("bus", name, "gap"),
+                phrase(N_("with {length} s of rest between requests hardly anything is read"), length=f"{bus.gap:g}"),
+                phrase(N_("usual is {example}"), example='gap = "20ms"'),
+            )
     drivers = drivers_of(config, folder)
     yield from _shared_ports(config, drivers)
     yield from _shared_addresses(config, drivers)
@@ -193,6 +201,7 @@ def rules(config: Config, drivers: Mapping[str, Driver]) -> Iterator[Problem]:
             if point is not None:
                 yield from _point((*at, key), point, config, drivers)
         yield from _limit(at, rule)
+        yield from _patience(at, rule, config, drivers)
         yield from _when(at, rule, config)
 
 
@@ -254,6 +263,24 @@ def _limit(at: Location, rule: Rule) -> Iterator[Problem]:
             at,
             phrase(N_("minus, share and count need a limit above or below")),
             phrase(N_("write for example: {example}"), example="above = 5.0"),
+        )
+
+
+def _patience(at: Location, rule: Rule, config: Config, drivers: Mapping[str, Driver]) -> Iterator[Problem]:
+    """A point cannot be stale before its next value is due."""
+    name = rule.point.partition("/")[0]
+    if rule.stale_after is None or name not in drivers:
+        return
+    every_s = max(config.device[name].every or 0.0, drivers[name].every_s)
+    if rule.stale_after <= every_s:
+        yield error(
+            (*at, "stale_after"),
+            phrase(
+                N_("{device} is read every {length} s, so it would be stale all the time"),
+                device=name,
+                length=f"{every_s:g}",
+            ),
+            phrase(N_("give at least three times as long")),
         )
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 from gateway.catalogue import N_
-from gateway.complaints import Location, Problem, error, meant, phrase
+from gateway.complaints import Location, Problem, error, meant, phrase, warning
 from gateway.config import Config, Window
 
 
@@ -37,6 +37,13 @@ def times(config: Config) -> Iterator[Problem]:
                 )
     if config.custody is not None:
         yield from _reversed(("custody",), config.custody)
+        for number, session in enumerate(config.session):
+            if session.start < config.custody.start or session.end > config.custody.end:
+                yield warning(
+                    ("session", number),
+                    phrase(N_("the paper room is not armed for the whole of this session")),
+                    phrase(N_("let [custody] last from the arrival of the papers to their return")),
+                )
     for number, quiet in enumerate(config.quiet):
         if quiet.from_ == quiet.to:
             wrong = phrase(N_("these quiet hours end when they begin"))
