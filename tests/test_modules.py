@@ -76,6 +76,11 @@ DOCUMENTED = {
     "SPS30 status": (sps30.READ_STATUS, "7e 00 d2 01 00 2c 7e"),
     "SGP40 measure": (sgp40.MEASURE, "26 0f 80 00 a2 66 66 93"),
     "BSWA screen": (bswa_308.command(1, "DMA1 ?"), "02 01 43 44 4d 41 31 20 3f 03 25 0d 0a"),
+    "BSWA profile 1 to A, fast, level": (
+        bswa_308.profile(1, 1, "A", "fast", bswa_308.LEVEL),
+        "02 01 43 50 52 31 30 20 30 20 30 20 30 03 50 0d 0a",
+    ),
+    "BSWA three profiles": (bswa_308.command(1, "TPR1 ?"), "02 01 43 54 50 52 31 20 3f 03 3b 0d 0a"),
     "BSWA start": (bswa_308.command(1, "STA1"), "02 01 43 53 54 41 31 03 34 0d 0a"),
     "NSRT level": (nsrt_mk3.ask(nsrt_mk3.LEVEL, 4), "10 00 00 80 00 00 00 00 04 00 00 00"),
     "UT353BT slow": (ut353bt.SLOW, "aa bb 04 30 44 01 dd"),
@@ -389,7 +394,7 @@ COUNTS = {f"particles_{size}": (0.01, 655, 0.01) for size in _plantower.SIZES}
 # Per driver, each point's range and finest step: what a device can say is what must come back.
 SPANS: dict[str, dict[str, tuple[float, float, float]]] = {
     "bme280": {**AIR, "pressure": (300, 1100, 0.01)},
-    "bswa_308": {"laf": (20, 140, 0.1)},
+    "bswa_308": {"laf": (20, 140, 0.1), "laeq": (20, 140, 0.1), "lamax": (20, 140, 0.1)},
     "ccs811": {"eco2": (400, 8192, 1), "tvoc": (0, 1187, 1)},
     "dnms": {"laeq": (20, 130, 0.01), "lamin": (20, 130, 0.01), "lamax": (20, 130, 0.01)},
     "ds18b20": {"temperature": (-55, 84, 0.0625)},
@@ -544,7 +549,7 @@ def test_warm_up_and_pace_are_the_documented_ones() -> None:
     assert [5.0, 5.0, 0.5] == [library.find(name).every_s for name in ("mh_z19b", "mh_z19c", "gm1356")]
 
 
-def test_only_class_1_meters_give_evidence() -> None:
+def test_only_meters_of_a_class_give_evidence() -> None:
     """A level from a meter of no class must never be called evidence."""
 
     assert {"bswa_308", "nti_xl2", "svantek"} == {driver.name for driver in modules() if driver.evidence}

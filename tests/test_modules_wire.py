@@ -20,6 +20,7 @@ from gateway.sources.unit import BoundDevice
 from gateway.values import Lost, Readings
 
 OPTIONS: dict[str, list[dict[str, object]]] = {
+    "bswa_308": [{"screen": "main"}, {"configure": True}],
     "gy_mcu90614": [{"mode": "continuous"}],
     "gy_mcu90640": [{"mode": "continuous"}],
     "mh_z19b": [{"self_calibration": "off", "range": 2000}],
