@@ -7,6 +7,7 @@ import re
 import tomllib
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -446,3 +447,15 @@ def test_unknown_set() -> None:
     """A set that is not shipped is a KeyError that names it."""
     with pytest.raises(KeyError, match="gb0000"):
         rule_sets.load("gb0000")
+
+
+def test_every_set_is_in_the_document() -> None:
+    """`docs/rules.md` names every shipped set and no other, and every statistic that it names exists."""
+    page = (Path(__file__).parents[1] / "docs" / "rules.md").read_text(encoding="utf-8")
+    sets = page.split("## Shipped sets", 1)[1]
+    statistics = page.split("## Statistics", 1)[1].split("## Shipped sets", 1)[0]
+    named = re.findall(r"`([a-z][a-z0-9_]*_\d+(?:s|min|h))`", statistics)
+
+    assert rule_sets.names() == sorted(re.findall(r"^\| `([^`]+)`", sets, re.MULTILINE))
+    assert len(named) > 8
+    assert [] == [name for name in named if parse(name) is None]
