@@ -8,10 +8,11 @@ from pathlib import Path
 from gateway.complaints import Problem
 from gateway.config import Config
 from gateway.consistency.contacts import alarm_names, contacts, pins
+from gateway.consistency.devices import devices, drivers_of
 from gateway.consistency.far_sides import far_sides
 from gateway.consistency.files import files
 from gateway.consistency.people import people, stations
-from gateway.consistency.points import devices, drivers_of, rules, sets
+from gateway.consistency.rules import rules, sets
 from gateway.consistency.times import times, zone
 
 

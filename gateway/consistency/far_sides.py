@@ -10,6 +10,7 @@ from gateway.catalogue import N_
 from gateway.complaints import Location, Problem, error, phrase, warning
 from gateway.config import Config, Mqtt
 
+HERE = ("localhost", "127.0.0.1", "::1")  # what stays on this machine needs no encryption
 TLS = 'tls = { ca = "ca.pem" }'
 
 
@@ -61,13 +62,13 @@ def _broker(at: Location, broker: Mqtt) -> Iterator[Problem]:
             phrase(N_("port 8883 expects TLS, but tls is missing")),
             phrase(N_("add {example}, or port = 1883 for a broker without encryption"), example=TLS),
         )
-    elif broker.tls is None:
+    elif broker.tls is None and broker.host not in HERE:
         yield warning(
             at,
             phrase(N_("nothing that goes to {host} is encrypted"), host=broker.host),
             phrase(N_("add {example} and port = 8883"), example=TLS),
         )
-    elif (broker.tls.cert is None) != (broker.tls.key is None):
+    elif broker.tls is not None and (broker.tls.cert is None) != (broker.tls.key is None):
         yield error(
             (*at, "tls"),
             phrase(N_("a certificate needs its key, and a key its certificate")),
