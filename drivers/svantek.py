@@ -4,6 +4,8 @@
     #2,1,S?,R?,V?,v?;             asks for results of profile 1
     #2,1,v0,V0,S46.35,R43.91;     answers; a result that is not available is a question mark;  #2,?;  none is
 
+- Newer meters (SVAN 979 and others) want to be told which results: `#2,c,1,...` those of the last second, `a` averaged,
+  `i` of now; the answer repeats the letter. The option `results` sends it.
 - S: the level as the profile's filter and detector make it; R: Leq of the measurement's own period.
 - V: overload 0/1. v: 0 fits, 2 too quiet earlier in this period, 3 too quiet now.
 The text has no check; a value counts when a second agrees. What filter and detector the profile has is not in the
@@ -30,14 +32,14 @@ _RESULT = re.compile(rb"[SR](?:\?|-?\d{1,3}\.\d{1,2})|[Vv]\d")  # flags are alwa
 POINTS = {"fast": "laf", "slow": "las"}
 
 
-def framing(profile: int) -> Framing:
-    head = f"#2,{profile},".encode()
+def framing(head: bytes) -> Framing:
+    """Answers that begin so, or say that there is nothing."""
 
     def frame(data: bytes) -> int:
         if data[: len(NOTHING)] == NOTHING[: len(data)]:
             return len(NOTHING) if len(data) >= len(NOTHING) else 0
         if data[: len(head)] != head[: len(data)]:
-            raise BadFrame(f"not results of profile {profile}: {data[:8]!r}")
+            raise BadFrame(f"not the results asked for: {data[:8]!r}")
         end = data.find(b";", 0, LONGEST)
         if end < 0:
             if len(data) >= LONGEST or not data.isascii() or not data.decode().isprintable():
@@ -51,12 +53,12 @@ def framing(profile: int) -> Framing:
     return frame
 
 
-def decode(frame: Framing, level: str, replies: tuple[bytes, ...]) -> list[Measurement]:
+def decode(frame: Framing, head: bytes, level: str, replies: tuple[bytes, ...]) -> list[Measurement]:
     (reply,) = replies
     data = whole(frame, reply)
     if data == NOTHING:
         raise NotReady("no results: start a measurement on the meter")
-    results = {r[:1].decode(): r[1:].decode() for r in data[5:-1].split(b",")}
+    results = {r[:1].decode(): r[1:].decode() for r in data[len(head) : -1].split(b",")}
     if results.keys() != set("SRVv"):
         raise BadFrame(f"asked for S, R, V and v, and got {', '.join(results)}")
     found = []
@@ -72,20 +74,21 @@ def decode(frame: Framing, level: str, replies: tuple[bytes, ...]) -> list[Measu
     return found
 
 
-def encode(profile: int, level: str, values: Mapping[str, float]) -> tuple[bytes, ...]:
+def encode(head: bytes, level: str, values: Mapping[str, float]) -> tuple[bytes, ...]:
     shown = values.get(level, values.get("laeq", 40.0))
-    return (f"#2,{profile},v0,V0,S{shown:.2f},R{values.get('laeq', shown):.2f};".encode(),)
+    return (head + f"v0,V0,S{shown:.2f},R{values.get('laeq', shown):.2f};".encode(),)
 
 
-def build(profile: int, level: str, baud: int) -> Driver:
-    frame = framing(profile)
+def build(profile: int, results: str, level: str, baud: int) -> Driver:
+    head = f"#2,{results},{profile},".encode() if results else f"#2,{profile},".encode()
+    frame = framing(head)
     return Driver(
         name="svantek",
         title="Svantek SVAN 97x / SV 307 sound level meter (class 1)",
         points=(level, "laeq"),
-        decode=partial(decode, frame, level),
-        encode=partial(encode, profile, level),
-        reads=(Read(frame, f"#2,{profile},S?,R?,V?,v?;".encode()),),
+        decode=partial(decode, frame, head, level),
+        encode=partial(encode, head, level),
+        reads=(Read(frame, head + b"S?,R?,V?,v?;"),),
         start=(Read(frame, START, pause_s=0.5, answered=False),),
         baud=baud,
         warm_up_s=10.0,
@@ -95,6 +98,7 @@ def build(profile: int, level: str, baud: int) -> Driver:
         notes=(
             'Option: detector = "slow" if the profile is set so; the meter does not say. Its filter must be A.',
             "Option: profile = 1 (the default), 2 or 3. Option: baud, as set on the meter.",
+            'Option: results = "c" (last second), "i" (now) or "a" (averaged), for newer meters that ask for it.',
             "Its Leq is that of the measurement's own period: set a short one that repeats.",
         ),
     )
@@ -105,8 +109,9 @@ def at(address: int | None, given: Mapping[str, object]) -> Driver:
     level = POINTS[options.one_of("detector", tuple(POINTS), "fast")]
     profile = options.one_of("profile", (1, 2, 3), 1)
     baud = options.one_of("baud", (9600, 19200, 38400, 57600, 115200), 115200)
+    results = options.one_of("results", ("", "a", "i", "c"), "")
     options.end()
-    return build(profile, level, baud)
+    return build(profile, results, level, baud)
 
 
-DRIVER = build(1, "laf", 115200)
+DRIVER = build(1, "", "laf", 115200)
