@@ -23,6 +23,8 @@ from gateway.journal.database import Schema, open_reader
 from gateway.moment import ClockState, Moment
 from gateway.values import STREAMS, Event
 
+MOST_CARRIED = 20_000  # events (some 30 MB): the program must come up again; the rest is in the damaged file
+
 _COLUMNS = """
   stream TEXT NOT NULL, run TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, hash TEXT NOT NULL,
   alarm TEXT NOT NULL, urgent INTEGER NOT NULL, needs_receipt INTEGER NOT NULL,
@@ -190,13 +192,13 @@ def _receipts(connection: sqlite3.Connection) -> list[tuple[int, str, str, int]]
 
 
 def _owed(old: sqlite3.Connection, cursor: int) -> list[Event]:
-    """Row by row, newest first, until the damage: the newest are the ones that somebody waits for."""
+    """Row by row until the damage: what needs a receipt first, then the newest, which somebody waits for."""
     owed: list[Event] = []
     with suppress(sqlite3.Error, ValueError):
         for row in old.execute(
             f"SELECT {_FIELDS} FROM {_EVERY} WHERE number > ? OR (needs_receipt AND number NOT IN "  # noqa: S608
-            "(SELECT number FROM receipts)) ORDER BY number DESC",
-            (cursor,),
+            "(SELECT number FROM receipts)) ORDER BY needs_receipt DESC, number DESC LIMIT ?",
+            (cursor, MOST_CARRIED),
         ):
             owed.append(_event(row))  # noqa: PERF401  what was read before the damage counts
     return owed

@@ -19,6 +19,7 @@ from gateway.catalogue import N_
 from gateway.errors import Unavailable
 from gateway.journal import events_table as table
 from gateway.journal.chain import BadEvent, public_keys, read_event
+from gateway.journal.chain import verify as signed
 from gateway.journal.database import open_reader
 from gateway.journal.reader import FILE
 from gateway.values import Event
@@ -138,7 +139,7 @@ class _Walk:
         differs = [name for name, value in row.items() if fields.get(name) != value]
         if differs:
             return None, [_finding(Fault.ALTERED, event, ", ".join(differs))]
-        if not any(_signed(event.body, key) for key in self._keys):
+        if not any(signed(key, event.hash.encode(), str(fields.get("sig"))) for key in self._keys):
             return fields, [_finding(Fault.UNSIGNED, event)]
         return fields, []
 
@@ -151,14 +152,6 @@ class _Walk:
         if event.run == stream.run:
             return None if event.seq == stream.seq + 1 else Fault.MISCOUNTED
         return None if event.seq == 1 and event.run not in stream.runs else Fault.MISCOUNTED
-
-
-def _signed(body: bytes, key: str) -> bool:
-    try:
-        read_event(body, key)
-    except BadEvent:
-        return False
-    return True
 
 
 def _finding(fault: Fault, event: Event, detail: str = "") -> Finding:
