@@ -16,8 +16,9 @@ from kit_disk import SickCard
 from gateway.journal.chain import read_event
 from gateway.journal.database import open_reader
 from gateway.journal.events import EventReader
+from gateway.journal.readings import ReadingsReader
 
-CHILD = Path(__file__).parent / "kit_disk" / "journal_child.py"
+KIT = Path(__file__).parent / "kit_disk"
 
 
 class Child:
@@ -25,11 +26,13 @@ class Child:
 
     every: ClassVar[list["Child"]] = []
 
-    def __init__(self, state: Path, env: dict[str, str], every_s: float = 0.01, stream: str = "custody") -> None:
+    def __init__(
+        self, state: Path, env: dict[str, str], every_s: float = 0.01, script: str = "journal_child.py"
+    ) -> None:
         self.lines: list[dict[str, Any]] = []
         self._new = threading.Condition()
         self.process = subprocess.Popen(
-            [sys.executable, str(CHILD), str(state), str(every_s), stream],
+            [sys.executable, str(KIT / script), str(state), str(every_s)],
             env=env | {"PYTHONPATH": str(Path(__file__).parent.parent)},
             stdout=subprocess.PIPE,
             text=True,
@@ -91,7 +94,7 @@ def test_stalled_commit(card: SickCard) -> None:
     """A9: while a commit hangs, events are made and wait, and none is called stored; after it, all are."""
     child = Child(card.directory, card.env())
     child.wait("stored")
-    card.stall(2)
+    card.stall(1.5)
     start = child.wait("made", since=len(child.lines))
     mark = child.wait("made", since=start + 100)
     early = sum("stored" in line for line in child.lines[start + 5 : mark])
@@ -167,7 +170,7 @@ def test_kills(card: SickCard) -> None:
     """C4: killed at any instant, also in a stall, nothing that was called stored is lost; the chain has no break."""
     random.seed(7)
     promised: set[str] = set()
-    for round_ in range(8):
+    for round_ in range(6):
         child = Child(card.directory, card.env(), every_s=0.002)
         child.wait("made")
         if round_ % 3 == 2:
@@ -201,3 +204,51 @@ def test_reading_a_dead_gateways_record(card: SickCard) -> None:
     assert len(child.said("stored")) > 0
     assert count >= max(child.said("stored"))
     assert before == after
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("ENOSPC", "the card is full"),
+        ("EROFS", "the card has become read-only"),
+        ("EIO", "the card fails to read or write"),
+    ],
+)
+def test_readings_on_a_sick_card(card: SickCard, name: str, said: str) -> None:
+    """F7, F8, C5: while the card takes no readings a sink gets each one all the same; later all are on the card."""
+    child = Child(card.directory, card.env(), script="readings_child.py")
+    child.wait("seen")
+    card.fail(name)
+    failed = child.wait("error", said)
+    child.wait("seen", since=child.wait("seen", since=failed + 3) + 1)
+    card.heal()
+    healed = child.wait("error", None, since=failed)
+    child.wait("seen", since=healed + 3)
+    child.kill()
+    seen = [value for values in child.said("seen") for value in values]
+    reader = ReadingsReader(card.directory)
+    kept = [answer.readings[0].value for _, block in reader.after(0, 10_000) for answer in block]
+    cursor = reader.cursor("sink")
+    reader.close()
+    sick = [value for line in child.lines[:healed] for value in line.get("seen", [])]
+
+    assert list(range(len(seen))) == seen
+    assert sick == kept[: len(sick)]
+    assert cursor in child.said("place")
+    assert 0 == child.lines[healed]["lost"]
+
+
+def test_readings_killed(card: SickCard) -> None:
+    """C5: a kill costs readings of less than 5 s, at the end, and never one that was on the card."""
+    child = Child(card.directory, card.env(), script="readings_child.py")
+    for _ in range(5):
+        child.wait("seen", since=len(child.lines))
+    child.kill()
+    seen = len([value for values in child.said("seen") for value in values])
+    reader = ReadingsReader(card.directory)
+    kept = [answer.readings[0].value for _, block in reader.after(0, 10_000) for answer in block]
+    reader.close()
+
+    assert list(range(len(kept))) == kept
+    assert len(kept) > 100
+    assert seen - len(kept) < 200 * 5 / 20
