@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 from gateway.complaints import Location, required_at
@@ -37,6 +38,8 @@ class Pruned:
 
     def drop(self, at: Location) -> None:
         """Takes the place out, or what cannot be without it. The venue alone is never taken out: it gets a name."""
+        if len(at) > 1 and not self.has(at[:-1]):
+            return  # what it was in is out already
         while at and (required_at(at) or not self.has(at)):
             if at[0] == "venue" and len(at) <= 2:
                 self._name_venue(at)
@@ -59,6 +62,13 @@ class Pruned:
     def put(self, at: tuple[str, str, str], value: object) -> None:
         """Sets one key of a table that is there."""
         self._tree[at[0]][at[1]][at[2]] = value
+
+    def rename(self, table: str, name: str) -> None:
+        """Gives an entry of a table a name that can be one, and that no other entry has."""
+        entries = self._tree[table]
+        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or table
+        new = next(n for n in (plain, *(f"{plain}-{i}" for i in range(2, len(entries) + 9))) if n not in entries)
+        self._tree[table] = {new if key == name else key: entry for key, entry in entries.items()}
 
     def has(self, at: Location) -> bool:
         """Whether the place is in the file and not yet taken out."""

@@ -134,8 +134,13 @@ def _shaped(pruned: Pruned) -> tuple[Config | None, list[Problem]]:
             found = shape_problems(details)
         if first:
             problems = [replace(p, at=pruned.original(p.at)) for p in found]
-        for place in [pruned.original(detail["loc"]) for detail in details]:
+        for place in [pruned.original(detail["loc"]) for detail in details if detail["loc"][-1] != "[key]"]:
             pruned.drop(place)
+        for place in [detail["loc"] for detail in details if detail["loc"][-1] == "[key]"]:
+            if place[0] == "contact" and pruned.has(place[:-1]):
+                pruned.rename("contact", str(place[1]))  # a button works under any name
+            else:
+                pruned.drop(place[:-1])
     return None, problems
 
 
@@ -185,6 +190,8 @@ def _mend(pruned: Pruned, at: Location) -> None:
         case ("contact", str(name), "safe"):
             # Most are wired so. Were this one not, it would be found active, which is loud; left out it were silent.
             pruned.put(("contact", name, "safe"), "low")
+        case ("contact", str(name)):  # the name of one of its alarms is another one's
+            pruned.rename("contact", name)
         case ("contact", str(name), "glitch" | "settle"):
             for key in ("glitch", "settle"):
                 if pruned.has(("contact", name, key)):

@@ -209,7 +209,6 @@ def test_the_button_works_with_every_mistake(tmp_path: Path, name: str) -> None:
         "no kind": {"seal"},
         "loop to 3.3 V on a pulled-up pin": {"seal"},
         "misspelt kind": {"seal"},
-        "name in capitals": {"seal"},
         "contact as an array": {"seal"},
         "number in quotes": {"leak"},
         "true for a number": {"leak"},
@@ -268,6 +267,22 @@ def test_a_contact_with_wrong_times_runs_with_the_usual_ones(tmp_path: Path) -> 
     config = load(written(tmp_path, GOOD.replace("lamp_pin = 22", 'glitch = "400ms"')), tmp_path / "state").config
 
     assert (0.02, 0.05) == (config.contact["leak-button"].glitch, config.contact["leak-button"].settle)
+
+
+def test_two_mistakes_in_one_contact_cost_no_other_one(tmp_path: Path) -> None:
+    """F1: a contact that has to be left out takes nothing else with it."""
+    text = GOOD.replace("pin = 17", 'pin = "x"\nbell = 1\nlamp_pin = 99')
+
+    assert ["leak-button"] == list(load(written(tmp_path, text), tmp_path / "state").config.contact)
+
+
+def test_a_button_with_a_name_that_is_none_works(tmp_path: Path) -> None:
+    """F1: contacts named in Chinese, or both alike but for signs, run under names that can be names."""
+    text = GOOD.replace("[contact.leak-button]", '[contact."泄密按钮"]').replace(
+        "[contact.paper-room-door]", "[contact.Contact]"
+    )
+
+    assert {"contact", "contact-2"} == set(load(written(tmp_path, text), tmp_path / "state").config.contact)
 
 
 def test_a_broker_alone_is_enough_to_say_so(tmp_path: Path) -> None:

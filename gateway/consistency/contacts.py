@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gateway.catalogue import N_
 from gateway.complaints import Location, Problem, error, phrase, warning
 from gateway.config import Config, Contact
+from gateway.health import SYSTEM
 from gateway.values import CUSTODY_KINDS
 
 LONGEST_GLITCH_S = 0.5  # a hurried press is about 0.1 s
@@ -92,9 +93,11 @@ def pins(config: Config) -> Iterator[Problem]:
 
 def alarm_names(config: Config) -> Iterator[Problem]:
     """Alarms are known by their names alone, so no two things may give the same one."""
-    taken: dict[str, str] = {}
+    taken = {name: phrase(N_("the gateway itself")) for name in (*SYSTEM, "link-mqtt", "link-second")}
     names = [(("contact", name), name + end) for name in config.contact for end in CONTACT_ALARMS]
-    names += [(("device", name), f"device-{name}") for name in config.device]
+    names += [(("contact", name), f"disarm-{name}") for name in config.contact]
+    names += [(("bus", name), f"bus-{name}") for name in config.bus]
+    names += [(("device", name), f"{what}-{name}") for name in config.device for what in ("device", "bus")]
     names += [(("rule", name), name) for name in config.rule]
     for at, name in names:
         if name in taken:
@@ -103,4 +106,4 @@ def alarm_names(config: Config) -> Iterator[Problem]:
                 phrase(N_("its alarm would be called {name}, as that of {other}"), name=name, other=taken[name]),
                 phrase(N_("rename one of the two")),
             )
-        taken.setdefault(name, ".".join(at))
+        taken.setdefault(name, phrase(N_("{key}"), key=".".join(at)))

@@ -25,7 +25,7 @@ from gateway.values import ContactFault, Edge
 POLL_S = 0.05
 SHORTEST_POLL_S = 0.02  # real seconds, however fast a simulated clock runs
 RETRY_S = 1.0
-LATE_S = 2.0  # an edge's own time stamp that lies further back is not believed
+LATE_S = 60.0  # an edge's own time stamp that lies further back is not believed
 EDGES_PER_S = 1000  # of a line; beyond it the polls tell the level, so that no noise can fill the memory
 
 
