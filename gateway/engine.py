@@ -128,7 +128,6 @@ class Engine:
         self.stored = 0
         self.config_sha256 = config_sha256
         self._key = ledger.identity.public
-        self._read_back: set[str] = set()
         self.publisher = Publisher(ledger, outputs)
         self.lamps = Lamps(ledger, outputs)
         self.answers = Answers(self)
@@ -326,8 +325,6 @@ class Engine:
         self.find_all(still_armed(name, now) for name in self._disarmed)
 
     def _sink(self, message: SinkState) -> None:
-        if message.state == "unreachable" and message.sink in self.links:
-            self._read_back.add(message.sink)  # what it holds at the next connection was ours, or was altered
         self.links[message.sink] = message
         finding = link(message)
         if finding is not None:
@@ -338,7 +335,7 @@ class Engine:
         left = None if message.live else payloads.read_alarm_state(message.payload, self._key)
         if left is not None and left.get("run") != self.origin.run:
             self._left_behind(left, message.at)
-        elif message.live or left is not None or message.sink in self._read_back:
+        elif message.live or left is not None or message.known:
             what = text("altered", message.topic, f"{message.topic} ({message.sink})")
             self.find_all(happening("state-altered", message.at, what, message.topic))
         self._publish_again(message.topic, message.at)

@@ -61,7 +61,7 @@ class BusState:
 
 @dataclass(frozen=True, slots=True)
 class LineHealth:
-    """How well one device is heard, over the last minute. A share of damaged answers that grows is a cable that ages."""
+    """How well one device is heard, over the last minute. A share of damaged answers that grows is an ageing cable."""
 
     bus: str
     device: str
@@ -226,6 +226,7 @@ class SeenRetained:
     payload: bytes
     at: Moment
     live: bool = False  # published just now by somebody else, not found at connecting
+    known: bool = False  # the broker had taken this run's own state of that topic before
 
 
 # ---- what the engine hands out ----------------------------------------------------------------------------------

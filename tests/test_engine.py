@@ -249,6 +249,21 @@ def test_a_state_altered_at_the_broker_is_mended_and_raised(bench: Bench) -> Non
     assert "normal" == bench.state("door")
 
 
+def test_what_a_run_before_left_at_the_broker_is_no_forgery(bench: Bench) -> None:
+    """A link that breaks before our states reached the broker leaves it with those of the run before: they are renewed
+    without an alarm. Where ours had been taken, another one is an alarm.
+    """
+    left = b'{"run": "before"}'
+    bench.engine.handle(SeenRetained("mqtt", "custody/contact/door", left, bench.now))
+    quiet = bench.transitions("state-altered")
+    bench.out.retained.clear()
+    bench.engine.handle(SeenRetained("mqtt", "custody/contact/door", left, bench.now, known=True))
+
+    assert [] == quiet
+    assert ["raised"] == bench.transitions("state-altered")
+    assert "custody/contact/door" in bench.out.retained
+
+
 def test_every_event_is_chained_and_signed(bench: Bench) -> None:
     """Decision 10: each stream is a chain without gaps, each event provable by the device's public key."""
     bench.press()

@@ -68,6 +68,21 @@ def test_what_the_broker_holds_is_ours_when_this_run_sent_it() -> None:
     assert not retained.is_ours("a", b"0", retained=True)
 
 
+def test_what_the_broker_never_took_may_be_of_a_run_before() -> None:
+    """Only a state that the broker acknowledged is known to stand there, over all connections since."""
+    retained = Retained()
+    retained.put("a", b"1")
+    before = retained.known("a")
+    sent = retained.next()
+    assert sent is not None
+    flying = retained.known("a")
+    retained.acked(sent, taken=True)
+    retained.put("a", b"2")
+    retained.connected()
+
+    assert [False, False, True, False] == [before, flying, retained.known("a"), retained.known("b")]
+
+
 def test_a_refused_state_has_no_copy() -> None:
     """What the broker refused cannot have come from us, whoever sends it later."""
     retained = Retained()

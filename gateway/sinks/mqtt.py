@@ -409,7 +409,8 @@ class MqttPump:
         elif rest.startswith("reading/"):
             self._echoed_reading(link, message.payload)
         elif not self._retained.is_ours(below, message.payload, retained=message.retained):
-            self._tell(SeenRetained(self.name, below, message.payload, now, live=not message.retained))
+            known = self._retained.known(below)
+            self._tell(SeenRetained(self.name, below, message.payload, now, live=not message.retained, known=known))
 
     def _seen_status(self, payload: bytes, now: Moment) -> None:
         """A `status` that is not ours (the will of a connection before, or a forgery) does not stay at the broker."""

@@ -62,6 +62,11 @@ class Retained:
         elif message.payload in state.sent:
             state.sent.remove(message.payload)
 
+    def known(self, topic: str) -> bool:
+        """Whether the broker ever took this topic from us; until then it may hold what a run before left."""
+        state = self._states.get(topic)
+        return state is not None and state.held is not None
+
     def is_ours(self, topic: str, payload: bytes, *, retained: bool) -> bool:
         """Whether what came back is what we sent.
 
