@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from asyncapi import problems
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
@@ -178,13 +179,18 @@ class Heard:
 
 @dataclass
 class Listener:
-    """Subscribes to everything (or `filters`) and keeps it in order."""
+    """Subscribes to everything (or `filters`) and keeps it in order.
+
+    At the end everything that others published is held against `docs/asyncapi.yaml`, unless `described` is False.
+    """
 
     port: int
     filters: tuple[str, ...] = ("#",)
     user: str | None = None
     password: str | None = None
+    described: bool = True
     heard: list[Heard] = field(default_factory=list)
+    own: set[tuple[str, bytes]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._subscribed = threading.Event()
@@ -203,6 +209,7 @@ class Listener:
         self.heard.append(Heard(message.topic, bytes(message.payload), message.retain, time.monotonic()))
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self.own.add((topic, payload))
         self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5)
 
     def on(self, end: str) -> list[Heard]:
@@ -216,8 +223,11 @@ class Listener:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failed: object, *_: object) -> None:
         self.close()
+        if self.described and failed is None:
+            said = [(each.topic, each.payload) for each in self.heard]
+            assert not [text for each in said if each not in self.own for text in problems(*each)]
 
 
 class QuickClock:

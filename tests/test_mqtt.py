@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from asyncapi import document
 from kit_mqtt import Broker, Listener, Proxy, QuickClock, running, until
 from kit_tls import Authority
 
@@ -25,6 +26,7 @@ from gateway.values import Accepted, Event, Inbound, NotTaken, Reading, Readings
 from gateway.worker import Worker
 
 ZONE = ZoneInfo("Asia/Shanghai")
+FIELDS = dict(document()["components"]["messages"]["event"]["examples"][0]["payload"])
 VERSIONS = pytest.mark.parametrize("version", ["5", "3.1.1"])
 
 
@@ -105,7 +107,7 @@ class Venue:
             yield pump
 
     def event(self, pump: MqttPump | None, stream: Any = "environment", *, stored: bool = True, **kind: bool) -> Event:
-        event = self.chain.make(stream, {"alarm": "a"}, at=self.clock.now(), **kind)
+        event = self.chain.make(stream, FIELDS, at=self.clock.now(), **kind)
         if stored:
             self.journal.events.append(event)
         if pump is not None:
@@ -270,7 +272,7 @@ def test_subscriptions_come_back_after_the_broker_restarts(venue: Venue, broker:
         until(lambda: venue.states()[-1] == "unreachable")
         broker.start()
         until(lambda: venue.states()[-1] == "connected", 6)
-        with Listener(broker.port) as other:
+        with Listener(broker.port, described=False) as other:
             until(lambda: other.on("custody/alarm/leak-button"))
             other.publish("exam/v1/zj-no1/receipt/county", b"{}")
             other.publish("exam/v1/zj-no1/command/ack", b"{}", retain=True)
@@ -369,7 +371,7 @@ def test_status_is_renewed_with_a_fresh_nonce(tmp_path: Path, broker: Broker) ->
 def test_a_state_that_somebody_altered_is_seen(venue: Venue, broker: Broker, version: str) -> None:
     """Our own copies are not reported; what another run left, and what somebody else publishes, is."""
     topic = "exam/v1/zj-no1/custody/alarm/leak-button"
-    with Listener(broker.port) as other:
+    with Listener(broker.port, described=False) as other:  # states of one number each
         other.publish(topic, b'{"run":"before"}', retain=True)
         with venue.delivering(broker.port, version) as pump:
             (left,) = until(lambda: venue.heard(SeenRetained))
