@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
@@ -28,8 +28,9 @@ from rich.live import Live
 
 from gateway.app import App
 from gateway.catalogue import say
-from gateway.config import Config, MqttMain
+from gateway.config import Config, Mqtt, MqttMain, Person, Station
 from gateway.errors import Refused
+from gateway.people import new_key, public_text, write_key
 from gateway.simulate import scenario, view
 from gateway.simulate.broker import HOST, DemoBroker
 from gateway.simulate.clock import FastClock
@@ -38,16 +39,21 @@ from gateway.simulate.scenario import Player, Scenario, Step
 from gateway.simulate.simulation import Simulation
 from gateway.simulate.view import Scene
 from gateway.simulate.watcher import Watcher
+from gateway.station.settings import Acting, StationConfig
+from gateway.station.station import Station as FarStation
+from gateway.values import STREAMS
 from gateway.worker import Worker
 
 log = logging.getLogger(__name__)
 
 VENUE = Path(__file__).parent / "venues" / "demo.toml"
+STATION, PERSON = "county-command", "li-wei"
 LOOK_S = 0.02  # real: how often messages are taken in
+CLOSE_LOOK_S = 0.002  # ... for a second after a contact moved, as its times are shown
+CLOSE_FOR_S = 1.0
 FRAME_S = 0.125  # real: how often the picture is drawn
 FASTEST = 100.0  # beyond it the serial ports' real time limits are too slow for the story
 TROUBLES_SHOWN = 5
-LINGER_S = 3.0  # real: how long the last picture stays
 PICTURE_COLUMNS = 100
 ANSWER_AFTER_S = 20.0  # of the venue's clock: how long the person at the command centre takes
 
@@ -61,8 +67,9 @@ def demo_main(args: argparse.Namespace) -> int:
     with ending(stop.set), _troubles() as troubles, ExitStack() as stack:
         demo = Demo(story, args.speed or story.speed, stack)
         screen = _Plain(demo) if args.plain or not sys.stdout.isatty() else stack.enter_context(_Drawn(demo))
-        demo.play(stop, screen.show, args.record)
-        stack.callback(print, demo.summary())
+        demo.play(stop, screen, args.record)
+        summary = demo.summary()
+    print(summary)
     for trouble in troubles[:TROUBLES_SHOWN]:
         print(trouble, file=sys.stderr)
     return 1 if troubles else 0
@@ -78,7 +85,7 @@ class Demo:
         self.broker = DemoBroker(self.folder)
         stack.callback(self.broker.stop)
         self.broker.start()
-        self.config = _config(self.broker)
+        self.config = _config(self.broker, self.folder)
         self.zone = ZoneInfo(self.config.venue.timezone)
         start = story.start or self.config.session[0].start
         self.clock = FastClock(start.replace(tzinfo=self.zone), speed)
@@ -90,6 +97,7 @@ class Demo:
         self.reached_picture = False
         self._notes: queue.SimpleQueue[Step | tuple[str, float]] = queue.SimpleQueue()
         self._ended = threading.Event()
+        self._close_until = 0.0
         self._begin(stack)
 
     def _begin(self, stack: ExitStack) -> None:
@@ -104,6 +112,9 @@ class Demo:
         stack.callback(end, [serving])
         stack.callback(app.stopping.set)
         serving.start()
+        station = Worker("station", _station(self.broker, self.folder, self.clock).run)
+        stack.callback(end, [station])
+        station.start()
         player = Player(self.story, self.clock, self._act, self._notes.put, self._ended.set)
         worker = Worker("story", player.run)
         stack.callback(end, [worker])
@@ -128,27 +139,30 @@ class Demo:
 
     # ---- the main thread
 
-    def play(self, stop: threading.Event, show: Callable[[], None], record: Path | None) -> None:
+    def play(self, stop: threading.Event, screen: _Drawn | _Plain, record: Path | None) -> None:
         """Until the story ends, or `stop`; with `record`, until its picture is written."""
         end: float | None = None
-        while not stop.wait(LOOK_S):
+        while not stop.is_set():
             self._look()
-            show()
+            screen.show()
             if record is not None and self.reached_picture:
                 _write_picture(self.scene(), record)
                 return
             if self._ended.is_set() and end is None:
-                end = time.monotonic() + LINGER_S
+                end = time.monotonic() + screen.linger_s
             if end is not None and time.monotonic() > end:
                 return
 
     def _look(self) -> None:
-        while not self._notes.empty():
-            match self._notes.get():
-                case Step() as step:
-                    self.tale = say("{text}", text=step.tell.model_dump()) if step.tell else self.tale
-                    self.reached_picture |= step.picture
+        """Wait a little, but not when the story moves on, and take in what came."""
+        with contextlib.suppress(queue.Empty):
+            note = self._notes.get(timeout=CLOSE_LOOK_S if time.monotonic() < self._close_until else LOOK_S)
+            match note:
+                case Step():
+                    self.tale = say("{text}", text=note.tell.model_dump()) if note.tell else self.tale
+                    self.reached_picture |= note.picture
                 case (contact, at):
+                    self._close_until = at + CLOSE_FOR_S
                     self.watcher.far.moved(contact, at)
         self.watcher.look()
 
@@ -179,10 +193,33 @@ class Demo:
         )
 
 
-def _config(broker: DemoBroker) -> Config:
-    """The demo's venue, with its broker, and with keys made for this run."""
+def _config(broker: DemoBroker, folder: Path) -> Config:
+    """The demo's venue with its broker, and with a station and a person whose keys are made for this run."""
+    keys = {name: new_key() for name in (STATION, PERSON)}
+    for name, key in keys.items():
+        write_key(folder / f"{name}.key", key)
     venue = Config.model_validate(tomllib.loads(VENUE.read_text("utf-8")))
-    return venue.model_copy(update={"mqtt": MqttMain(host=HOST, port=broker.port, version=broker.version)})
+    person = Person(id=PERSON, name="李伟 Li Wei", may=("ack", "reset"), key=public_text(keys[PERSON]))
+    station = Station(id=STATION, key=public_text(keys[STATION]), streams=STREAMS)
+    mqtt = MqttMain(host=HOST, port=broker.port, version=broker.version)
+    return venue.model_copy(update={"mqtt": mqtt, "person": (person,), "station": (station,)})
+
+
+def _station(broker: DemoBroker, folder: Path, clock: FastClock) -> FarStation:
+    """The command centre, with somebody there who answers after a while."""
+    settings = StationConfig(
+        id=STATION,
+        key_file=str(folder / f"{STATION}.key"),
+        broker=Mqtt(host=HOST, port=broker.port, version=broker.version),
+        root="exam-sim/v1",
+        person=Acting(id=PERSON, key_file=str(folder / f"{PERSON}.key")),
+        store=str(folder / "station.db"),
+    )
+    return FarStation(settings, clock, _unheard, ANSWER_AFTER_S)
+
+
+def _unheard(_line: str) -> None:
+    """The station's own lines: the picture shows what it did."""
 
 
 # ---- what is seen ---------------------------------------------------------------------------------------------------
@@ -190,6 +227,8 @@ def _config(broker: DemoBroker) -> Config:
 
 class _Drawn:
     """The live picture."""
+
+    linger_s = 3.0  # real: how long the last picture stays
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
@@ -211,6 +250,8 @@ class _Drawn:
 
 class _Plain:
     """A line for each thing that happens, where there is no terminal to draw on."""
+
+    linger_s = 0.5
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo

@@ -1,0 +1,172 @@
+"""The demo from outside: a child process, what it prints, and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+STORY = """
+title = { en = "Short", zh = "短" }
+start = 2026-06-07T08:59:50
+speed = 15
+
+[[step]]
+after = "0s"
+tell = { en = "It begins.", zh = "开始" }
+do = ["gate-noise 71 over 0s"]
+
+[[step]]
+after = "5s"
+do = ["leak-button press latch"]
+
+[[step]]
+after = "5s"
+do = ["broker down"]
+
+[[step]]
+after = "5s"
+do = ["paper-room-door open"]
+
+[[step]]
+after = "5s"
+do = ["broker up"]
+
+[[step]]
+after = "75s"
+picture = true
+tell = { en = "It ends.", zh = "结束" }
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path: a local socket's name has room for 107 bytes only."""
+    with tempfile.TemporaryDirectory(prefix="demo-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@contextmanager
+def demo(folder: Path, *arguments: str, terminal: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A demo in a process group of its own, whose temporary files go below `folder`."""
+    story = folder / "story.toml"
+    story.write_text(STORY)
+    (folder / "tmp").mkdir()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "demo", "--scenario", str(story), "--lang", "en", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if terminal is None else terminal,
+        stderr=subprocess.PIPE if terminal is None else terminal,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"TMPDIR": str(folder / "tmp"), "TERM": "xterm-256color", "COLUMNS": "90", "LINES": "40"},
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+        for stream in (child.stdout, child.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Files below the demo's temporary folder, and processes that still name it."""
+    files = [str(path) for path in (folder / "tmp").rglob("*")]
+    found = subprocess.run(["pgrep", "-af", str(folder / "tmp")], capture_output=True, text=True, check=False)
+    return files + found.stdout.splitlines()
+
+
+def test_the_demo_tells_its_story_to_the_end_and_leaves_nothing(folder: Path) -> None:
+    """Noise, a press and an opening during an outage are raised, received by the station and acknowledged."""
+    with demo(folder, "--plain") as child:
+        output, errors = child.communicate(timeout=60)
+
+    assert errors == ""
+    assert child.returncode == 0
+    for words in (
+        r"^--? +It begins",
+        r"^raised .*Leak alarm: the button leak-button was pressed",
+        r"^leak-button +pressed",
+        r"^leak-button +stored \d+ ms",
+        r"^leak-button +received \d+ ms",
+        r"^acknowledged +Acknowledged by li-wei: Leak alarm",
+        r"^leak-button +acknowledged [\d.]+ s",
+        r"^raised .*level [\d.]+ dB\(A\) is over the limit of 55",
+        r"^paper-room-door +received [\d.]+ s",
+        r"2 presses and openings 2 were received and 2 acknowledged",
+    ):
+        lines = [line[10:] if re.match(r"\d\d:", line) else line for line in output.splitlines()]
+        assert any(re.search(words, line) for line in lines), f"{words} is not in\n{output}"
+    assert left_behind(folder) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_stopped_demo_ends_at_once_and_leaves_nothing(folder: Path, number: int) -> None:
+    """Ctrl-C and a closed terminal end everything in under 5 s: no process, no file, no complaint."""
+    with demo(folder, "--plain") as child:
+        assert child.stdout is not None
+        assert "It begins" in child.stdout.readline()
+        began = time.monotonic()
+        child.send_signal(number)
+        _, errors = child.communicate(timeout=10)
+        took = time.monotonic() - began
+
+    assert took < 5
+    assert (child.returncode, errors) == (0, "")
+    assert left_behind(folder) == []
+
+
+def test_the_live_view_is_drawn_on_a_terminal(folder: Path) -> None:
+    """On a terminal the levels, the paper room, the alarms and the story are drawn, and Ctrl-C ends it."""
+    ours, theirs = pty.openpty()
+    with demo(folder, terminal=theirs) as child:
+        os.close(theirs)
+        seen = _until(ours, "active", 15)
+        child.send_signal(signal.SIGINT)
+        _until(ours, "were received", 5)
+        code = child.wait(5)
+    os.close(ours)
+
+    for words in ("Demo School", "gate-noise", "dB(A)", "paper-room-door", "leak-button", "It begins."):
+        assert words in seen
+    assert code == 0
+    assert left_behind(folder) == []
+
+
+def _until(terminal: int, words: str, within_s: float) -> str:
+    """What the terminal showed, without its colours, until `words` came or it was closed."""
+    seen, end = "", time.monotonic() + within_s
+    while words not in seen and time.monotonic() < end:
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                data = os.read(terminal, 65536)
+            except OSError:
+                break
+            seen += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode(errors="replace"))
+    return seen
+
+
+def test_a_picture_is_written_and_loads_nothing_from_anywhere(folder: Path) -> None:
+    """`--record` writes an SVG of the view at the story's picture, which names no other address."""
+    picture = folder / "docs" / "demo.svg"
+    with demo(folder, "--plain", "--speed", "40", "--record", str(picture)) as child:
+        _, errors = child.communicate(timeout=60)
+    svg = picture.read_text("utf-8")
+
+    assert (child.returncode, errors) == (0, "")
+    assert svg.startswith("<svg")
+    assert "leak-button" in svg
+    assert "url(http" not in svg
