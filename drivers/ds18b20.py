@@ -35,17 +35,20 @@ def frame(data: bytes) -> int:
     lines = data.count(b"\n")
     if lines < 2 and len(data) <= 80:
         return 0
-    if lines > 2 or _TEXT.fullmatch(data) is None:
-        raise BadFrame(f"not the text of w1_slave: {data[:80]!r}")
+    _parse(data)
     return len(data)
+
+
+def _parse(text: bytes) -> re.Match[bytes]:
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise BadFrame(f"not the text of w1_slave: {text[:80]!r}")
+    return match
 
 
 def decode(replies: tuple[bytes, ...]) -> list[Measurement]:
     (reply,) = replies
-    match = _TEXT.fullmatch(whole(frame, reply))
-    if match is None:
-        raise BadFrame("not the text of w1_slave")
-    shown, crc, verdict, again, thousandths = match.groups()
+    shown, crc, verdict, again, thousandths = _parse(whole(frame, reply)).groups()
     pad = bytes.fromhex(shown.decode())
     if verdict != b"YES" or int(crc, 16) != pad[8] or crc8_dallas(pad[:8]) != pad[8]:
         raise BadChecksum("the CRC of the scratchpad does not fit: a bad contact, or nothing is connected")

@@ -34,9 +34,15 @@ def frame(data: bytes) -> int:
         if len(data) >= LONGEST or _BEGUN.fullmatch(data) is None:
             raise BadFrame(f"not a level: {data[:LONGEST]!r}")
         return 0
-    if _LINE.fullmatch(data, 0, end + 1) is None:
-        raise BadFrame(f"not a level: {data[: end + 1]!r}")
+    _parse(data[: end + 1])
     return end + 1
+
+
+def _parse(line: bytes) -> re.Match[bytes]:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise BadFrame(f"not a level: {line!r}")
+    return match
 
 
 def reads(points: tuple[str, ...]) -> tuple[Read, ...]:
@@ -50,9 +56,7 @@ def decode(points: tuple[str, ...], replies: tuple[bytes, ...]) -> list[Measurem
 
 
 def _level(point: str, line: bytes) -> Measurement:
-    match = _LINE.fullmatch(line)
-    if match is None:
-        raise BadFrame(f"not a level: {line!r}")
+    match = _parse(line)
     number, status = match[1].decode(), match[2].decode()
     if "-" in number[1:] or number == "-":
         return invalid(point, "the meter shows dashes")

@@ -18,6 +18,8 @@ from drivers import (
     _winsen,
     bme280,
     bswa_308,
+    ccs811,
+    dnms,
     ds18b20,
     gm1356,
     gy_mcu90614,
@@ -38,7 +40,7 @@ from drivers import (
     ze08_ch2o,
     zh03b,
 )
-from drivers.base import Driver, Quality
+from drivers.base import Driver, Framing, Quality
 from drivers.checks import crc8_dallas, sum16
 from drivers.errors import BadChecksum, BadFrame, DeviceError, DeviceFault
 from drivers.frames import Scanner
@@ -327,6 +329,51 @@ def test_svantek_results_other_than_asked(line: str) -> None:
         svantek.DRIVER.decode((line.encode(),))
 
 
+UT353BT = bytes.fromhex("aabb10013b") + b"  54.7dBA>4\0"
+NOT_READINGS: list[tuple[str, tuple[bytes, ...]]] = [
+    ("bswa_308", (b"\x02\x01A\x1b0,0\x03\x00\r\n",)),
+    ("bswa_308", (b"\x02\x01A" + b"0" * 200,)),
+    ("bswa_308", (bswa_308.block(1, bswa_308.ACKNOWLEDGED),)),
+    ("max17048", (b"\xff\xff", b"\xff\xff")),
+    ("nti_xl2", (b"46.7 dB, OK" + b" " * 60, b"45.0 dB, OK\n")),
+    ("nut", (b"VAR ups " + b"x" * 300, b'VAR ups battery.charge "50"\n')),
+    ("nut", (b"ERR VAR-NOT-SUPPORTED\n", b'VAR ups battery.charge "50"\n')),
+    ("sps30", (b"\x7e\x00\x03" + bytes(120),)),
+    ("sps30", (sps30.pack(0, sps30.READ, 0, 20, *bytes(20)),)),
+    ("svantek", (b"#2,1,S46.35," + b"R" * 200,)),
+    ("textline", (b"T= 36\x80.6 A= 25.1\r\n"[:19],)),
+    ("textline", (b"T=\x00 6.6 A= 25.1\r\n",)),
+    ("ut353bt", (UT353BT + sum16(UT353BT),)),
+]
+
+
+@pytest.mark.parametrize(("name", "replies"), NOT_READINGS)
+def test_what_is_no_reading_is_refused(name: str, replies: tuple[bytes, ...]) -> None:
+    """Lines without an end, control bytes, buses that nobody drives, integers where floats were asked for."""
+    with pytest.raises(DeviceError):
+        library.find(name).decode(replies)
+
+
+@pytest.mark.parametrize(
+    ("framing", "good", "other"),
+    [(bme280.identity, b"\x60", b"\x58"), (ccs811.identity, b"\x81", b"\x00"), (nsrt_mk3.ack_frame, b"\x06", b"\x15")],
+)
+def test_the_first_byte_tells_whose_it_is(framing: Framing, good: bytes, other: bytes) -> None:
+    """An identity register or an acknowledgement: one byte, and any other is refused."""
+    assert [0, 1] == [framing(b""), framing(good)]
+    with pytest.raises(BadFrame):
+        framing(other)
+
+
+def test_a_level_that_is_no_number() -> None:
+    """DNMS: a float that is not a number, with valid CRCs, is INVALID and has no value."""
+    ready, levels = dnms.encode({"lamin": float("nan")})[1:]
+    found = {m.name: m for m in dnms.decode((b"", ready, levels))}
+
+    assert (Quality.INVALID, None) == (found["lamin"].quality, found["lamin"].value)
+    assert Quality.GOOD is found["laeq"].quality
+
+
 # ---- the datasheet's arithmetic ---------------------------------------------------------------------------------
 
 
@@ -383,6 +430,13 @@ def test_calibration_that_no_sensor_was_given() -> None:
         with pytest.raises(BadFrame):
             bme280.decode((empty, second, data))
     assert 3 == len(bme280.decode((first, second, data)))
+
+
+def test_a_calibration_that_divides_by_zero() -> None:
+    """BME280: where P1 to P3 make the divisor 0, the pressure is out of range and nothing is raised."""
+    calibration = bme280.EXAMPLE._replace(p1=0)
+
+    assert 0.0 == bme280.pressure(calibration, 128000.0, 415148)
 
 
 # ---- there and back ---------------------------------------------------------------------------------------------
@@ -573,3 +627,10 @@ def test_what_is_asked_for_is_what_is_sent() -> None:
             assert (read.size, read.answered) == (len(reply), bool(reply)), driver.name
         for read in driver.start:
             assert (read.size > 0) == (read.answered or driver.transport == "hid"), driver.name
+
+
+def test_a_number_that_has_no_room_is_not_made_to_fit() -> None:
+    """A simulated line never cuts digits off: 1234567 in five characters would become another number."""
+    assert textline.DRIVER.encode is not None
+    with pytest.raises(ValueError, match="does not fit into 5"):
+        textline.DRIVER.encode({"body_temperature": 1234567.0})
