@@ -161,7 +161,7 @@ def _follows(at: Location, config: Config, places: list[Location]) -> bool:
             refers = {("device", config.rule[name].point.partition("/")[0])}
         case ("rule", str(name), "minus"):
             refers = {("device", (config.rule[name].minus or "").partition("/")[0])}
-        case ("rule", str(), "during"):
+        case ("rule", str(), "during", int()):
             return any(place[:1] in (("session",), ("custody",), ("quiet",)) for place in places)
         case ("rule", str(), "clear_below" | "clear_above" | "within"):
             return any(place[:2] == at[:2] for place in places)

@@ -499,7 +499,12 @@ WARNINGS = {
         "escalation.steps[2].after",
         "earlier",
     ),
-    "window that never comes": ('during = ["session"]', 'during = ["listening"]', "rule.noise.during", "no listening"),
+    "window that never comes": (
+        'during = ["session"]',
+        'during = ["listening"]',
+        "rule.noise.during[1]",
+        "no listening",
+    ),
     "board's own pin": ("lamp_pin = 22", "lamp_pin = 0", "contact.leak-button.lamp_pin", "by the board"),
     "file of the service": (
         "tls = {}",

@@ -129,10 +129,10 @@ def _when(at: Location, rule: Rule, config: Config) -> Iterator[Problem]:
         "quiet": bool(config.quiet),
         "custody": config.custody is not None,
     }
-    for when in rule.during:
+    for number, when in enumerate(rule.during):
         if not there.get(when, True):
             yield warning(
-                (*at, "during"),
+                (*at, "during", number),
                 phrase(N_("no {when} is given, so the rule is not in force then"), when=when),
                 phrase(N_("add it: {example}"), example=_TABLES[when]),
             )
