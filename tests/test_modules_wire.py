@@ -39,10 +39,10 @@ WAYS = [(name, {}) for name in SERIAL] + [(name, options) for name in OPTIONS fo
 
 
 @contextmanager
-def played(driver: Driver, folder: Path) -> Iterator[queue.SimpleQueue[object]]:
+def played(driver: Driver, folder: Path, stop: threading.Event) -> Iterator[queue.SimpleQueue[object]]:
     """What the real bus tells of a simulated device."""
     said: queue.SimpleQueue[object] = queue.SimpleQueue()
-    clock, stop = SystemClock(), threading.Event()
+    clock = SystemClock()
     path = folder / driver.name
     with closing(SimulatedBus(driver.name, path, {"it": SimulatedDevice("it", driver)}, clock, driver.baud)) as bus:
         source = source_for(BoundDevice("it", driver, driver.every_s), str(path), said.put, clock)
@@ -60,7 +60,7 @@ def played(driver: Driver, folder: Path) -> Iterator[queue.SimpleQueue[object]]:
 @pytest.mark.parametrize("share", range(4))
 def test_every_serial_module_answers_on_a_real_port(share: int, tmp_path: Path) -> None:
     """Start commands, requests, streams and answers of each driver pass a real port and the real bus unharmed."""
-    found = {}
+    found, stop = {}, threading.Event()  # one for all, so that they end together
     with ExitStack() as stack:
         ours = WAYS[share::4]
         for number, (name, options) in enumerate(ours):
@@ -68,7 +68,7 @@ def test_every_serial_module_answers_on_a_real_port(share: int, tmp_path: Path) 
             driver = library.find(name)
             if options and driver.at is not None:
                 driver = driver.at(None, options)
-            found[name, str(options)] = driver, stack.enter_context(played(driver, folder))
+            found[name, str(options)] = driver, stack.enter_context(played(driver, folder, stop))
         for (name, options_text), (driver, said) in found.items():
             message = next(m for m in iter(lambda q=said: q.get(timeout=10), None) if isinstance(m, Readings | Lost))
 
