@@ -264,6 +264,7 @@ class App:
         _end(pumps, 1.5)
         _end([*self._writers, *self._played], 1.2)
         self.directory.close()
+        self._notifier.close()
         log.info("event=stopped run=%s", self.origin.run)
 
     def reload(self) -> None:

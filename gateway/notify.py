@@ -19,3 +19,7 @@ class Notifier:
         if self._address:
             with contextlib.suppress(OSError):
                 self._socket.sendto(message.encode(), self._address)
+
+    def close(self) -> None:
+        """What is sent afterwards is lost, as where nobody listens."""
+        self._socket.close()
