@@ -66,7 +66,7 @@ def demo_main(args: argparse.Namespace) -> int:
     stop = threading.Event()
     with ending(stop.set), _troubles() as troubles, ExitStack() as stack:
         demo = Demo(story, args.speed or story.speed, stack)
-        screen = _Plain(demo) if args.plain or not sys.stdout.isatty() else stack.enter_context(_Drawn(demo))
+        screen = Plain(demo) if args.plain or not sys.stdout.isatty() else stack.enter_context(Drawn(demo))
         demo.play(stop, screen, args.record)
         summary = demo.summary()
     print(summary)
@@ -78,11 +78,11 @@ def demo_main(args: argparse.Namespace) -> int:
 class Demo:
     """Builds the venue and everything round it; `stack` takes it all down again, the broker last."""
 
-    def __init__(self, story: Scenario, speed: float, stack: ExitStack) -> None:
+    def __init__(self, story: Scenario, speed: float, stack: ExitStack, *, embedded: bool | None = None) -> None:
         self.story = story
         self.speed = speed
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="venue-gateway-demo-")))
-        self.broker = DemoBroker(self.folder)
+        self.broker = DemoBroker(self.folder, embedded=embedded)
         stack.callback(self.broker.stop)
         self.broker.start()
         self.config = _config(self.broker, self.folder)
@@ -139,7 +139,7 @@ class Demo:
 
     # ---- the main thread
 
-    def play(self, stop: threading.Event, screen: _Drawn | _Plain, record: Path | None) -> None:
+    def play(self, stop: threading.Event, screen: Drawn | Plain, record: Path | None) -> None:
         """Until the story ends, or `stop`; with `record`, until its picture is written."""
         end: float | None = None
         while not stop.is_set():
@@ -225,7 +225,7 @@ def _unheard(_line: str) -> None:
 # ---- what is seen ---------------------------------------------------------------------------------------------------
 
 
-class _Drawn:
+class Drawn:
     """The live picture."""
 
     linger_s = 3.0  # real: how long the last picture stays
@@ -248,7 +248,7 @@ class _Drawn:
             self._live.update(view.picture(self._demo.scene()), refresh=True)
 
 
-class _Plain:
+class Plain:
     """A line for each thing that happens, where there is no terminal to draw on."""
 
     linger_s = 0.5
