@@ -28,7 +28,7 @@ from drivers.frames import whole
 
 FLAG, ESCAPE = 0x7E, 0x7D
 STUFFED = {0x7E: 0x5E, 0x7D: 0x5D, 0x11: 0x31, 0x13: 0x33}
-PLAIN = {code: byte for byte, code in STUFFED.items()}
+PLAIN = {bytes((code,)): bytes((byte,)) for byte, code in STUFFED.items()}
 LONGEST = 2 * 46 + 2
 START, STOP, READ, CLEAN, STATUS, RESET = 0x00, 0x01, 0x03, 0x56, 0xD2, 0xD3
 ERRORS = {
@@ -53,20 +53,16 @@ def pack(*body: int) -> bytes:
 
 def unpack(data: bytes) -> bytes:
     """The bytes between the flags, without stuffing and without the checksum, which fits."""
-    out, escaped = bytearray(), False
-    for byte in data[1:-1]:
-        if escaped:
-            if byte not in PLAIN:
-                raise BadFrame(f"7d {byte:02x} stands for nothing")
-            out.append(PLAIN[byte])
-        elif byte != ESCAPE:
-            out.append(byte)
-        escaped = byte == ESCAPE and not escaped
-    if escaped or len(out) < 5 or out[3] != len(out) - 5:
+    out, *escaped = data[1:-1].split(bytes((ESCAPE,)))
+    for piece in escaped:
+        if piece[:1] not in PLAIN:
+            raise BadFrame(f"7d {piece[:1].hex()} stands for nothing")
+        out += PLAIN[piece[:1]] + piece[1:]
+    if len(out) < 5 or out[3] != len(out) - 5:
         raise BadFrame(f"not a reply: {data[:8].hex(' ')!r}")
     if ~sum(out[:-1]) & 0xFF != out[-1]:
         raise BadChecksum("the checksum of an SHDLC frame does not fit")
-    return bytes(out[:-1])
+    return out[:-1]
 
 
 def command(code: int, *data: int) -> bytes:
