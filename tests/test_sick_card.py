@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 from kit_disk import SickCard
+from test_verify import record
 
 from gateway.journal.chain import read_event
 from gateway.journal.database import open_reader
@@ -252,3 +253,19 @@ def test_readings_killed(card: SickCard) -> None:
     assert list(range(len(kept))) == kept
     assert len(kept) > 100
     assert seen - len(kept) < 200 * 5 / 20
+
+
+def test_closed_record_on_a_read_only_card(card: SickCard) -> None:
+    """F8: a cleanly closed record on a read-only card is read by the next run and by `journal verify` all the same."""
+    events = record(card.directory, 2)
+    card.fail("EROFS")
+    words = ["-m", "gateway", "journal", "verify", "--lang", "en", "--state", str(card.directory)]
+    proof = subprocess.run([sys.executable, *words], env=card.env(), capture_output=True, text=True, check=False)
+    child = Child(card.directory, card.env())
+    child.wait("made")
+    child.kill()
+
+    assert (0, "") == (proof.returncode, proof.stderr)
+    assert proof.stdout.startswith(f"{len(events)} events: none removed")
+    assert len(events) == child.said("number")[0]
+    assert "the card has become read-only" in child.said("error")

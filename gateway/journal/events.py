@@ -97,7 +97,7 @@ class EventWriter:
         self._moves: dict[str, int] = {}
         self._tried_at: Moment | None = None
         self._committed = 0
-        self._error: str | None = None
+        self.error: str | None = None  # what is wrong with the card; any thread may look
         self._failures = 0
         self._doubtful = False  # something failed since the file was last known to be whole on the card
         self._damages = 0
@@ -149,7 +149,7 @@ class EventWriter:
             self._reserve.hold()
         except (sqlite3.Error, OSError, NewerSchema) as error:
             self._failed(error)
-            found = self._read_only(self._error)
+            found = self._read_only(self.error)
         self._committed = found.number if found.error is None else 0
         return found
 
@@ -191,7 +191,7 @@ class EventWriter:
     def _due(self) -> bool:
         if self._pending or self._receipts:
             return True
-        if not self._moves and self._error is None:
+        if not self._moves and self.error is None:
             return False
         return self._tried_at is None or self._clock.now().seconds_since(self._tried_at) >= QUIET_EVERY_S
 
@@ -232,7 +232,7 @@ class EventWriter:
             "INSERT INTO cursors VALUES (?, ?) ON CONFLICT DO UPDATE SET number = max(number, excluded.number)",
             moves.items(),
         )
-        if self._error is not None:  # nothing but a write proves that the card takes writes again
+        if self.error is not None:  # nothing but a write proves that the card takes writes again
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('proved', ?)", (str(self._clock.now().wall_ns),))
         connection.execute("COMMIT")
         self._acknowledge(len(batch), committed)
@@ -279,21 +279,21 @@ class EventWriter:
     def _well(self) -> None:
         """The card took it; all is well when the reserve is held too."""
         self._failures = self._damages = 0
-        said, self._error = self._error, None if self._reserve.hold() else FULL
-        if self._error != said:
-            log.warning("event=storage store=events state=%r", self._error or "well")
-            self._tell(StorageState("events", self._error, len(self._pending), self.lost, self._clock.now()))
+        said, self.error = self.error, None if self._reserve.hold() else FULL
+        if self.error != said:
+            log.warning("event=storage store=events state=%r", self.error or "well")
+            self._tell(StorageState("events", self.error, len(self._pending), self.lost, self._clock.now()))
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1
         self._doubtful = True
         self._damages += isinstance(error, sqlite3.Error) and is_damage(error)
         self._close()
-        said, self._error = self._error, words(error, self._directory)
-        if self._error != said:
+        said, self.error = self.error, words(error, self._directory)
+        if self.error != said:
             log.error("event=storage-failed store=events error=%r", str(error))
         waiting = len(self._pending) + len(self._inbox)
-        self._tell(StorageState("events", self._error, waiting, self.lost, self._clock.now()))
+        self._tell(StorageState("events", self.error, waiting, self.lost, self._clock.now()))
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
