@@ -31,7 +31,8 @@ from gateway.moment import NANO, ClockState, Moment
 log = logging.getLogger(__name__)
 
 CONNECT_S = 5.0  # for the TCP connection, and again for the TLS handshake
-ANSWER_S = 10.0  # for CONNACK and SUBACK; and for any sign of life while a publish is unanswered
+ANSWER_S = 10.0  # for CONNACK; and for any sign of life while a publish or a subscription is unanswered
+LAST_ANSWER_S = 60.0  # for each single answer, whatever else is heard
 IN_FLIGHT = 20
 LONGEST_KEEPALIVE_S = 20
 NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME; the ssl module has no name for it
@@ -94,7 +95,8 @@ class Link:
         self._connack: ReasonCode | None = None
         self._gone: ReasonCode | None = None
         self._complaint = ""
-        self._unanswered: dict[int, float] = {}  # PUBACKs awaited: packet id -> when it was sent
+        self._unanswered: dict[int, float] = {}  # packet id: when it was sent
+        self._heard_at = time.monotonic()
         self._json = _properties()
         self._client = self._made(settings, client_id, will, now)
         self._keepalive_s = min(LONGEST_KEEPALIVE_S, max(1, round(settings.keepalive)))
@@ -125,7 +127,8 @@ class Link:
         else:
             code, mid = self._client.subscribe([(each, 1) for each in filters])
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
-            raise LinkLost("unreachable", say("the connection to {where} broke", where=self._where))
+            raise self._ended()
+        self._unanswered[mid] = time.monotonic()
         return mid
 
     def unsubscribe(self, filters: Sequence[str]) -> None:
@@ -151,10 +154,11 @@ class Link:
             self._client.loop_misc()
         taken, self._happenings = self._happenings, []
         for happening in taken:
-            if isinstance(happening, Acked):
+            if not isinstance(happening, Message):
                 self._unanswered.pop(happening.mid, None)
+        self._check_answers()
         if not taken:
-            self._check_alive()
+            self._check_open()
         return taken
 
     def close(self, *, goodbye: bool = False) -> None:
@@ -233,19 +237,24 @@ class Link:
     # ---- driving
 
     def _read(self, sock: Any) -> None:
+        self._heard_at = time.monotonic()
         self._client.loop_read()
         # What TLS has already decrypted does not show as readable.
         while isinstance(sock, ssl.SSLSocket) and self._client.socket() is not None and sock.pending():
             self._client.loop_read()
 
-    def _check_alive(self) -> None:
-        if self._connack is not None and self._connack.is_failure:
-            return  # whoever waits for the CONNACK says why
-        if self._client.socket() is None:
+    def _check_open(self) -> None:
+        refused = self._connack is not None and self._connack.is_failure  # whoever waits for the CONNACK says why
+        if self._client.socket() is None and not refused:
             raise self._ended()
-        if self._unanswered and time.monotonic() - min(self._unanswered.values()) > ANSWER_S:
-            detail = say("{where} does not answer any more", where=self._where)
-            raise LinkLost("unreachable", detail)
+
+    def _check_answers(self) -> None:
+        if not self._unanswered:
+            return
+        now = time.monotonic()
+        waited_s = now - next(iter(self._unanswered.values()))  # in the order in which they were sent
+        if waited_s > LAST_ANSWER_S or (waited_s > ANSWER_S and now - self._heard_at > ANSWER_S):
+            raise LinkLost("unreachable", say("{where} does not answer any more", where=self._where))
 
     def _ended(self) -> LinkLost:
         if "alert" in self._complaint.lower():  # TLS 1.3 refuses our certificate only after the handshake

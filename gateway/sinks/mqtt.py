@@ -51,6 +51,7 @@ REBIRTH_S = 5.0  # at most so often is a foreign or outdated `status` overwritte
 LONGEST_WAIT_S = 0.25  # for noticing `stop`
 ANSWERS = 200  # kept while offline
 GOODBYE_S = 1.0
+MOST_INBOUND = 200  # commands and receipts a second
 
 _OURS = ("status", "meta", "+/meta", "+/head", "+/alarm/+", "+/contact/+")
 _ASKED = ("command/+", "receipt/+")
@@ -110,6 +111,7 @@ class MqttPump:
         self._readings_proven: set[Stream] = set()
         self._readings_sent: dict[bytes, Stream] = {}  # while their branch is unproven
         self._readings_acked: list[tuple[Stream, Parcel, int]] = []
+        self._flood = (0, 0)  # second, messages in it
         self._newest_due = 0
         self._ask_due = 0
         self._cursors: tuple[int | None, int | None] = (None, None)
@@ -398,7 +400,7 @@ class MqttPump:
         below = message.topic.removeprefix(f"{self._origin.root}/")
         branch, _, rest = below.partition("/")
         if branch in ("command", "receipt"):
-            self._tell(Inbound(below, message.payload, message.retained, self.name, now))
+            self._inbound(Inbound(below, message.payload, message.retained, self.name, now))
         elif below == "status":
             if not message.retained:  # what stood there before our birth is overwritten by it anyway
                 self._seen_status(message.payload, now)
@@ -411,6 +413,15 @@ class MqttPump:
         elif not self._retained.is_ours(below, message.payload, retained=message.retained):
             known = self._retained.known(below)
             self._tell(SeenRetained(self.name, below, message.payload, now, live=not message.retained, known=known))
+
+    def _inbound(self, inbound: Inbound) -> None:
+        """To the engine, which proves it. A flood stays here: what is genuine comes again, as its event does."""
+        second = inbound.at.mono_ns // NANO
+        self._flood = (second, self._flood[1] + 1) if self._flood[0] == second else (second, 1)
+        if self._flood[1] <= MOST_INBOUND:
+            self._tell(inbound)
+        elif self._flood[1] == MOST_INBOUND + 1:
+            log.warning("event=inbound-flood sink=%s topic=%r", self.name, inbound.topic)
 
     def _seen_status(self, payload: bytes, now: Moment) -> None:
         """A `status` that is not ours (the will of a connection before, or a forgery) does not stay at the broker."""

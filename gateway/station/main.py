@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import select
 import signal
 import sys
@@ -17,9 +18,10 @@ from rich.live import Live
 
 from gateway.config import seconds
 from gateway.errors import Refused
-from gateway.moment import SystemClock
+from gateway.moment import NANO, SystemClock
 from gateway.people import station_add_main
 from gateway.station import view
+from gateway.station.hand import Hand
 from gateway.station.settings import load
 from gateway.station.station import Station
 from gateway.worker import Worker
@@ -72,24 +74,17 @@ def _ring_plainly(station: Station, stop: threading.Event, *, bell: bool) -> Non
 
 
 def _show(station: Station, stop: threading.Event, *, bell: bool) -> None:
-    clock, selected, rung = SystemClock(), 0, float("-inf")
-    console = Console()
+    clock, rung = SystemClock(), float("-inf")
+    console, hand = Console(), Hand()
     with _keys() as keys, Live(console=console, screen=True, auto_refresh=False) as live:
-        while not stop.is_set():
+        while not (stop.is_set() or hand.done):
             keys.ready(FRAME_S)
-            seen = station.view
-            selected = max(0, min(selected, len(seen.rows) - 1))
             for key in keys.read():
-                if key == "q":
-                    return
-                if key == "a" and seen.rows:
-                    row = seen.rows[selected]
-                    station.acknowledge(row.venue, row.stream, row.alarm)
-                selected += {"j": 1, "B": 1, "k": -1, "A": -1}.get(key, 0)  # arrows end in A and B
+                hand.press(key, station.view.rows, station.acknowledge)
             now = clock.now()
-            live.update(view.render(seen, selected, now), refresh=True)
-            if bell and seen.sounding and now.mono_ns / 1e9 - rung >= BELL_EVERY_S:
-                rung = now.mono_ns / 1e9
+            live.update(view.render(station.view, hand.chosen(station.view.rows), hand.note, now), refresh=True)
+            if bell and station.view.sounding and now.mono_ns / NANO - rung >= BELL_EVERY_S:
+                rung = now.mono_ns / NANO
                 console.bell()
 
 
@@ -98,7 +93,7 @@ class _Keys:
         return bool(select.select([sys.stdin], [], [], timeout_s)[0])
 
     def read(self) -> str:
-        return sys.stdin.read(1) if self.ready(0) else ""
+        return os.read(sys.stdin.fileno(), 4096).decode(errors="replace") if self.ready(0) else ""
 
 
 @contextlib.contextmanager

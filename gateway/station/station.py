@@ -174,7 +174,7 @@ class Station:
             for key, row in desk.rows.items():
                 waited = row.unacknowledged and row.believed and now.seconds_since(row.received) >= self._after_s
                 if waited and self._asked.get(key) != row.revision:
-                    self._acknowledge(desk, row, None, now)
+                    self._acknowledge(desk, row, say("acknowledged by itself: a demonstration or a drill"), now)
         for venue, stream, run, seq in desk.ask():
             arguments: dict[str, str | int | float | bool | None] = {"stream": stream, "run": run}
             self._command(desk, venue, "resend", now, arguments=arguments | {"first": seq, "last": seq})

@@ -14,13 +14,16 @@ from gateway.station.station import View
 _STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
 
 
-def render(view: View, selected: int, now: Moment) -> RenderableType:
-    """`selected`: the row that `a` acknowledges."""
-    table = Table(expand=True, title=say("alarms"), caption=say("up and down: choose   a: acknowledge   q: end"))
+def render(view: View, chosen: Row | None, note: str | None, now: Moment) -> RenderableType:
+    """`chosen`: the row that `a` acknowledges; `note`: what is being written about it, None when nothing is."""
+    caption = say("up and down: choose   a: acknowledge   q: end")
+    if note is not None:
+        caption = say("note (Enter: acknowledge, Esc: not): {note}", note=note)
+    table = Table(expand=True, title=say("alarms"), caption=Text(caption))
     for heading in ("", say("venue"), say("alarm"), say("state"), say("sensed"), say("received"), say("what")):
         table.add_column(heading, overflow="fold")
-    for number, row in enumerate(view.rows):
-        table.add_row(*_cells(row, now, chosen=number == selected), style=_style(row))
+    for row in view.rows:
+        table.add_row(*_cells(row, now, chosen=row is chosen), style=_style(row))
     parts: list[RenderableType] = [table]
     if not view.rows:
         parts.append(Text(say("nothing stands") if not (view.link or view.troubles) else ""))
@@ -29,7 +32,7 @@ def render(view: View, selected: int, now: Moment) -> RenderableType:
     return Group(*parts)
 
 
-def _cells(row: Row, now: Moment, *, chosen: bool) -> tuple[str, ...]:
+def _cells(row: Row, now: Moment, *, chosen: bool) -> tuple[Text, ...]:
     marks = [say("late")] if row.late else []
     marks += [say("drill")] if row.drill else []
     marks += [] if row.proven else [say("not proven yet")]
@@ -37,7 +40,8 @@ def _cells(row: Row, now: Moment, *, chosen: bool) -> tuple[str, ...]:
     came = say("{seconds:.0f} s ago", seconds=now.seconds_since(row.received))
     what = say("{text}", text=row.text) if row.text else ""
     state = ", ".join([row.state.replace("_", " "), *marks])
-    return (">" if chosen else "", row.venue, row.alarm, state, row.sensed[11:19], came, what)
+    cells = (">" if chosen else "", row.venue, row.alarm, state, row.sensed[11:19], came, what)
+    return tuple(Text(cell) for cell in cells)  # what a venue writes is text, never markup
 
 
 def _style(row: Row) -> str:
