@@ -332,7 +332,7 @@ class App:
         stalled = self.out.events.oldest_waiting(now) > STALLED_S
         if stalled != self._stalled:
             self._stalled = stalled
-            error = say("the card does not answer") if stalled else None
+            error = say("the card does not answer") if stalled else self.out.events.error
             self._inbox.tell(StorageState("events", error, 0, self.out.events.lost, now))
 
     def _tell_configuration(self, loaded: settings.Loaded | None) -> None:
