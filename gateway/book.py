@@ -48,6 +48,13 @@ class Page:
     evidence: Evidence
     last: Event | None = None  # its last event of this run
     opening: int = 0  # number of the event that last raised or repeated it
+    due_ns: int | None = None  # mono_ns at which time alone changes it; kept, because it is asked for at every message
+
+    def stand(self, alarm: Alarm) -> None:
+        """From now on the alarm stands so."""
+        self.alarm = alarm
+        due = alarms.due(self.definition, alarm)
+        self.due_ns = None if due is None else due.mono_ns
 
 
 @dataclass(slots=True)
@@ -88,6 +95,7 @@ class Book:
         page = self.pages.get(definition.name)
         if page is not None:
             page.definition = definition
+            page.stand(page.alarm)
             return
         page = Page(definition, Alarm(definition.name), Evidence(what))
         for written in self.left.pop(definition.name, []):
@@ -97,6 +105,7 @@ class Book:
                 log.warning("event=bad-snapshot alarm=%s error=%r", definition.name, error)
                 continue
             page.evidence = Evidence.from_json(written.get("evidence"), page.evidence)
+        page.stand(page.alarm)
         self.pages[definition.name] = page
 
     def drop(self, names: Iterable[str], now: Moment) -> None:
@@ -127,7 +136,8 @@ class Book:
         newer = union([page.alarm, replace(found, name=name)])
         if newer is page.alarm:
             return
-        page.alarm, passed = alarms.resume(page.definition, newer, now)
+        alarm, passed = alarms.resume(page.definition, newer, now)
+        page.stand(alarm)
         self._record(page, passed)
         self.publish(page, now)
         self._latch()
@@ -135,7 +145,8 @@ class Book:
     def resume(self, now: Moment) -> None:
         """After a start: standing alarms of custody are said again, and every state is published."""
         for page in self.pages.values():
-            page.alarm, passed = alarms.resume(page.definition, page.alarm, now)
+            alarm, passed = alarms.resume(page.definition, page.alarm, now)
+            page.stand(alarm)
             self._record(page, passed)
             self.publish(page, now)
         self._latch()
@@ -152,9 +163,11 @@ class Book:
     def signal(self, name: str, signal: Signal, now: Moment, given: Given = alarms.NOTHING) -> tuple[Transition, ...]:
         """Step one alarm and record what passed. Raises `Refused` when a person's command may not be done."""
         page = self.pages[name]
-        page.alarm, passed = alarms.step(
+        alarm, passed = alarms.step(
             page.definition, page.alarm, signal, now, lambda: uuid7(now.wall_ns), given=given
         )
+        if alarm is not page.alarm:
+            page.stand(alarm)
         if passed:
             self._record(page, passed)
             self.publish(page, now)
@@ -165,14 +178,12 @@ class Book:
     def tick(self, now: Moment) -> None:
         """Whatever has fallen due by time alone."""
         for name, page in self.pages.items():
-            due = alarms.due(page.definition, page.alarm)
-            if due is not None and due.mono_ns <= now.mono_ns:
+            if page.due_ns is not None and page.due_ns <= now.mono_ns:
                 self.signal(name, Signal.TICK, now)
 
     def due(self) -> int | None:
         """mono_ns at which `tick` must be called next, None when time alone changes nothing."""
-        waits = (alarms.due(page.definition, page.alarm) for page in self.pages.values())
-        return min((due.mono_ns for due in waits if due is not None), default=None)
+        return min((page.due_ns for page in self.pages.values() if page.due_ns is not None), default=None)
 
     def confirmed(self) -> dict[str, bool]:
         return {name: page.alarm.condition for name, page in self.pages.items()}
