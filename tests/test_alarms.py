@@ -85,6 +85,7 @@ STANDARD = [
     (S.SHELVED, Signal.BREACH, True, ["updated"], S.SHELVED),
     (S.OUT_OF_SERVICE, Signal.BREACH, True, [], S.OUT_OF_SERVICE),
     (S.SHELVED, Signal.UNSHELVE, False, ["unshelved"], S.NORMAL),
+    (S.SHELVED, Signal.UNSHELVE, True, ["unshelved"], S.NORMAL),
     (S.SUPPRESSED, Signal.RELEASE, False, ["released"], S.NORMAL),
     (S.OUT_OF_SERVICE, Signal.RETURN, False, ["returned"], S.NORMAL),
     (S.ACTIVE_UNACKNOWLEDGED, Signal.SUPPRESS, True, ["suppressed"], S.SUPPRESSED),
@@ -325,6 +326,7 @@ def test_shelving_ends_by_itself() -> None:
     assert ["expired"] == loud.names(Signal.TICK, after_s=595)
     assert (S.NORMAL, S.ACTIVE_UNACKNOWLEDGED) == (quiet.alarm.state, loud.alarm.state)
     assert (False, "activation-1", None) == (quiet.alarm.standing, loud.alarm.activation, loud.alarm.hidden_by)
+    assert (None, None) == (loud.alarm.hidden_note, loud.alarm.shelved_until)
 
 
 def test_latching_alarm_pressed_on_the_shelf() -> None:

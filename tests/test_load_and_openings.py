@@ -66,20 +66,20 @@ def test_two_people_open_a_window() -> None:
     """Two different people within two minutes open one door, for the shorter of their times, ended by itself."""
     openings = Openings()
     first = openings.ask("door", "chen", "papers arrive", 1800, at(0))
-    opening = openings.ask("door", "li-wei", "papers arrive", 600, at(119))
+    opening = openings.ask("door", "li-wei", "papers arrive", 600, at(120))
 
     assert first is None
     assert opening is not None
-    assert (("chen", "li-wei"), at(719)) == (opening.by, opening.until)
+    assert (("chen", "li-wei"), at(720)) == (opening.by, opening.until)
     assert (opening, None, None) == (
-        openings.holds("door", at(718)),
         openings.holds("door", at(719)),
+        openings.holds("door", at(720)),
         openings.holds("other", at(200)),
     )
-    assert at(719) == openings.due()
-    assert () == openings.advance(at(718))
-    assert (opening,) == openings.advance(at(719))
-    assert () == openings.advance(at(720))
+    assert at(720) == openings.due()
+    assert () == openings.advance(at(719))
+    assert (opening,) == openings.advance(at(720))
+    assert () == openings.advance(at(721))
     assert openings.due() is None
 
 
