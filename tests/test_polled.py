@@ -15,7 +15,7 @@ import pytest
 from smbus2 import i2c_msg
 
 from drivers.base import Driver, Measurement, Quality, Read
-from drivers.errors import BadFrame, Timeout
+from drivers.errors import BadFrame, NotReady, Timeout
 from drivers.library import find
 from gateway.config import Config
 from gateway.errors import ConfigError
@@ -246,6 +246,39 @@ def test_a_driver_with_a_bug_is_told_and_tried_again(tmp_path: Path, caplog: pyt
 
     assert lost[0].cause == "IndexError"
     assert sum("driver-bug" in record.message for record in caplog.records) == 1
+
+
+def test_not_ready_is_no_failure_unless_it_lasts(tmp_path: Path) -> None:
+    """A sensor with nothing new yet is neither lost nor started again; ten times in a row is told."""
+    file = tmp_path / "file"
+    file.write_bytes(b"\x07\x2a")
+    answers = iter([1, 0, 0, 0, 1, *[0] * 30])
+
+    def decode(_: tuple[bytes, ...]) -> list[Measurement]:
+        if not next(answers, 0):
+            raise NotReady("nothing new")
+        return [Measurement("pressure", 42.0)]
+
+    with running(BoundDevice("store", replace(scripted("file", every_s=0.02), decode=decode), 0.02), file) as told:
+        lost = until(told, Lost)[0]
+        readings = [m for m in told if isinstance(m, Readings)]
+
+        assert lost.cause == "NotReady"
+        assert len(readings) == 2
+        assert not [m for m in told[: told.index(readings[1])] if isinstance(m, Lost)]
+
+
+def test_another_unit_at_the_port_is_refused(tmp_path: Path) -> None:
+    """B7: a sensor that says another serial number than the configuration is told as the wrong one, with no value."""
+    file = tmp_path / "file"
+    file.write_bytes(b"\x07\x2a")
+    driver = replace(scripted("file"), identity=Read(report), identify=lambda reply: str(reply[1]))
+
+    with running(BoundDevice("store", driver, 0.05, identity="43"), file) as told:
+        assert until(told, Lost)[0].cause == "WrongDevice"
+        assert not [m for m in told if isinstance(m, Readings)]
+    with running(BoundDevice("store", driver, 0.05, identity="42"), file) as told:
+        until(told, Readings)
 
 
 def test_each_device_gets_its_source() -> None:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from functools import partial
 
 from drivers.base import Measurement
-from drivers.errors import DeviceError
+from drivers.errors import DeviceError, DeviceFault, NotReady
 from gateway.moment import NANO, Clock
 from gateway.sources.link import PortError
 from gateway.sources.marking import Marking
 from gateway.sources.transports import SLICE_S, Transport
-from gateway.sources.unit import BoundDevice
+from gateway.sources.unit import PATIENCE, BoundDevice, same_unit
 from gateway.values import BusState, Lost
 from gateway.worker import contained
 
@@ -39,6 +39,8 @@ class PolledDevice:
         self._state: str | None = "not yet opened"
         self._up = False
         self._failures = 0
+        self._not_ready = 0
+        self._identity = bound.identity
         self._bug_logged = False
 
     def run(self, stop: threading.Event) -> None:
@@ -68,7 +70,7 @@ class PolledDevice:
             if isinstance(outcome, Exception):
                 self._failed(outcome)
             else:
-                self._failures = 0
+                self._failures = self._not_ready = 0
                 self._tell(self._marking.mark(outcome, self._clock.now()))
             due = max(due + self._every_s, self._now())
             self._wait(stop, due)
@@ -77,13 +79,21 @@ class PolledDevice:
         if not self._up:
             for read in self._driver.start:
                 transport.ask(read, stop)
+            if self._driver.identity and self._driver.identify:
+                seen = self._driver.identify(transport.ask(self._driver.identity, stop))
+                self._identity = same_unit(self._identity, seen)
             self._up = True
         return self._driver.decode(tuple(transport.ask(read, stop) for read in self._driver.reads))
 
     def _failed(self, error: Exception) -> None:
-        self._failures += 1
-        if self._failures >= AWAY_AFTER:
-            self._away()
+        if isinstance(error, NotReady):  # it is there, and has nothing new: as usual, but not for ever
+            self._not_ready += 1
+            if self._not_ready % PATIENCE:
+                return
+        elif not isinstance(error, DeviceFault):
+            self._failures += 1
+            if self._failures >= AWAY_AFTER:
+                self._away()
         if not isinstance(error, DeviceError) and not self._bug_logged:
             self._bug_logged = True
             log.error("event=driver-bug device=%s driver=%s", self.name, self._driver.name, exc_info=error)

@@ -128,9 +128,7 @@ class Unit:
             self._exchange(exchange, read, timeout_s)
         if self.driver.identity and self.driver.identify:
             seen = self.driver.identify(self._exchange(exchange, self.driver.identity, timeout_s))
-            self._identity = self._identity or seen  # not said in the configuration: what it was first must stay
-            if seen != self._identity:
-                raise WrongDevice(f"this is {seen!r}, and should be {self._identity!r}: were adapters swapped?")
+            self._identity = same_unit(self._identity, seen)
         self.up = True
 
     def _wait_out(self, exchange: Exchange) -> None:
@@ -160,3 +158,10 @@ class Unit:
     def _clear_health(self) -> None:
         self._asked = self._answered = self._silent = self._damaged = self._strange = 0
         self._latency_s = None
+
+
+def same_unit(known: str | None, seen: str) -> str:
+    """The unit's identity: not said in the configuration, what it was first must stay. Raises WrongDevice."""
+    if known is not None and seen != known:
+        raise WrongDevice(f"this is {seen!r}, and should be {known!r}: were adapters swapped?")
+    return seen
