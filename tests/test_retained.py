@@ -69,18 +69,35 @@ def test_what_the_broker_holds_is_ours_when_this_run_sent_it() -> None:
 
 
 def test_what_the_broker_never_took_may_be_of_a_run_before() -> None:
-    """Only a state that the broker acknowledged is known to stand there, over all connections since."""
+    """Only a state that the broker took before this connection is known to stand there: in this one it may still be
+    telling what it held at the beginning, after it has acknowledged what is new.
+    """
     retained = Retained()
     retained.put("a", b"1")
-    before = retained.known("a")
     sent = retained.next()
     assert sent is not None
-    flying = retained.known("a")
     retained.acked(sent, taken=True)
+    first = retained.known("a")
+    retained.connected()
     retained.put("a", b"2")
+    sent = retained.next()
+    assert sent is not None
+    retained.acked(sent, taken=True)
+
+    assert [False, True, False] == [first, retained.known("a"), retained.known("b")]
+    assert retained.is_ours("a", b"1", retained=True)  # of the beginning, told late
+    assert not retained.is_ours("a", b"0", retained=True)
+
+
+def test_a_copy_proves_what_an_acknowledgement_would() -> None:
+    """A state that came back before the link broke is what the broker holds, although its acknowledgement was lost."""
+    retained = Retained()
+    retained.put("a", b"1")
+    retained.next()
+    assert retained.is_ours("a", b"1", retained=False)
     retained.connected()
 
-    assert [False, False, True, False] == [before, flying, retained.known("a"), retained.known("b")]
+    assert retained.is_ours("a", b"1", retained=True)
 
 
 def test_a_refused_state_has_no_copy() -> None:

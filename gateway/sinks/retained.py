@@ -20,6 +20,7 @@ class State:
     dirty: bool = True
     sent: deque[bytes] = field(default_factory=lambda: deque(maxlen=ECHOES))  # copies expected, in order
     held: bytes | None = None  # the last one that the broker is known to hold
+    before: bytes | None = None  # the same as it was at connecting: brokers may say late what they held then
 
 
 class Retained:
@@ -40,7 +41,7 @@ class Retained:
     def connected(self) -> None:
         """A new connection: everything is sent again. What was under way may or may not have reached the broker."""
         for state in self._states.values():
-            state.dirty = True
+            state.dirty, state.before = True, state.held
         self._dirty = dict.fromkeys(self._states)
 
     def next(self) -> Below | None:
@@ -63,9 +64,9 @@ class Retained:
             state.sent.remove(message.payload)
 
     def known(self, topic: str) -> bool:
-        """Whether the broker ever took this topic from us; until then it may hold what a run before left."""
+        """Whether the broker had taken this topic from us before this connection; else it may be of a run before."""
         state = self._states.get(topic)
-        return state is not None and state.held is not None
+        return state is not None and state.before is not None
 
     def is_ours(self, topic: str, payload: bytes, *, retained: bool) -> bool:
         """Whether what came back is what we sent.
@@ -77,9 +78,10 @@ class Retained:
         if state is None:
             return False
         if retained:
-            return payload == state.held or payload in state.sent
+            return payload in (state.before, state.held) or payload in state.sent
         if payload not in state.sent:
             return False
         while state.sent.popleft() != payload:
             pass  # one that never came: refused without a word, or lost with the connection before
+        state.held = payload
         return True
