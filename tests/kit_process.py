@@ -130,7 +130,7 @@ class Gateway:
     def answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log()
-        with contextlib.suppress(Unavailable, TypeError):
+        with contextlib.suppress(Unavailable):
             return bool(ask(self.state, {"verb": "status"})["ok"])
         return False
 
@@ -143,7 +143,7 @@ class Gateway:
         """False when the gateway was gone before it answered."""
         try:
             answer = ask(self.state, {"verb": "sim", "name": name, "action": [*map(str, action)]}, acting=True)
-        except (Unavailable, TypeError):
+        except Unavailable:
             return False
         if not answer["ok"]:
             raise Refused(answer["error"])
