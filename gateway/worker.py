@@ -73,8 +73,8 @@ class Worker:
 def contained(work: Callable[[], T]) -> T | Exception:
     """What `work` returns, or the exception that it raised.
 
-    For code of many authors that shares a thread (drivers on one bus): the caller judges the exception, and one author's
-    bug does not stop the others.
+    For code of many authors that shares a thread (drivers on one bus): the caller judges the exception, and one's bug
+    does not stop the others.
     """
     try:
         return work()
