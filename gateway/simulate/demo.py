@@ -89,7 +89,7 @@ class Demo:
         self.zone = ZoneInfo(self.config.venue.timezone)
         start = story.start or self.config.session[0].start
         self.clock = FastClock(start.replace(tzinfo=self.zone), speed)
-        self.simulation = Simulation(self.config, self.clock)
+        self.simulation = Simulation(self.config, self.clock, folder=self.folder)
         stack.callback(self.simulation.close)
         self.simulation.power = self._power
         check_story(story, self.simulation)

@@ -39,11 +39,15 @@ class Simulation:
         ports: bool = True,
         profiles: Path | None = None,
         switches: Path | None = None,
+        folder: Path | None = None,
     ) -> None:
-        """`switches`: a file in which simulated switches keep their positions from one run to the next."""
+        """`switches`: a file in which simulated switches keep their positions from one run to the next.
+
+        The ports lie in a folder of their own below `folder`, by default the system's for temporary files.
+        """
         self.pins = pins
         self.ports = ports
-        self.folder = Path(tempfile.mkdtemp(prefix="venue-gateway-sim-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="venue-gateway-sim-", dir=folder))
         self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.pin_factory = SimulatedPins(config.contact, clock, switches) if pins and config.contact else None
         self.buses: dict[str, SimulatedBus | SimulatedFile] = {}
