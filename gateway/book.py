@@ -163,9 +163,7 @@ class Book:
     def signal(self, name: str, signal: Signal, now: Moment, given: Given = alarms.NOTHING) -> tuple[Transition, ...]:
         """Step one alarm and record what passed. Raises `Refused` when a person's command may not be done."""
         page = self.pages[name]
-        alarm, passed = alarms.step(
-            page.definition, page.alarm, signal, now, lambda: uuid7(now.wall_ns), given=given
-        )
+        alarm, passed = alarms.step(page.definition, page.alarm, signal, now, lambda: uuid7(now.wall_ns), given=given)
         if alarm is not page.alarm:
             page.stand(alarm)
         if passed:
