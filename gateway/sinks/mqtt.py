@@ -15,39 +15,37 @@ readings. Half of what may be in flight is kept free of backlog.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import queue
 import random
-import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from drivers.quantities import Stream
-from gateway import config, payloads
+from gateway import config
 from gateway.catalogue import say
 from gateway.moment import NANO, Clock, Moment
 from gateway.payloads import Below, Origin
-from gateway.sinks.feeder import Answer, Begun, Feeder, Found, Packed, Piece, Question
+from gateway.sinks.birth import Birth
+from gateway.sinks.echoes import Echoes
+from gateway.sinks.feeder import Feeder, Piece
 from gateway.sinks.link import Acked, Granted, Happening, Link, LinkLost, Message, Publication
-from gateway.sinks.outbox import ECHO_S, NO_SUBSCRIBERS, REFUSED_FROM, Outbox, Sending, Wish
+from gateway.sinks.outbox import ECHO_S, NO_SUBSCRIBERS, REFUSED_FROM, Outbox, Sending
 from gateway.sinks.retained import Retained
-from gateway.sinks.telemetry import Allowance, Parcel, ReadingsWish, Telemetry
+from gateway.sinks.supply import Cursors, Supply
+from gateway.sinks.telemetry import Allowance, Parcel, Telemetry
 from gateway.values import STREAMS, Accepted, Event, Inbound, NotTaken, SeenRetained, SinkState
 
 log = logging.getLogger(__name__)
 
-STATUS_EVERY_S = 30.0
-NEWEST_EVERY_S = 2.0  # how often the journal is asked for readings
-ASK_AGAIN_S = 5.0  # after the journal could not be read
 READING_EXPIRES_S = 600  # a live reading that nobody took within that time is in the journal and the time series
 FIRST_DELAY_S, LAST_DELAY_S = 1.0, 30.0  # between connecting again, real seconds
 REFUSED_DELAY_S = 10.0  # at least, where trying again soon changes nothing
 CALM_S = 10.0  # a connection that held so long was a good one
-REBIRTH_S = 5.0  # at most so often is a foreign or outdated `status` overwritten
 LONGEST_WAIT_S = 0.25  # for noticing `stop`
 ANSWERS = 200  # kept while offline
 GOODBYE_S = 1.0
@@ -78,46 +76,47 @@ class MqttPump:
         advance_readings: Callable[[str, int], None] | None = None,
     ) -> None:
         self.name = name
-        self.nonces: tuple[str, ...] = ()  # valid in commands; replaced as a whole, so any thread may read it
         self.feeder = feeder
         self._settings = settings
         self._origin = origin
         self._client_id = client_id
         self._clock = clock
         self._tell = tell
-        self._advance = advance
-        self._advance_readings = advance_readings
 
         self._echo = settings.version == "3.1.1"
-        self._outbox = Outbox(echo=self._echo, echo_s=ECHO_S / clock.pause(1.0))  # real seconds: that is the network
+        echo_s = ECHO_S / clock.pause(1.0)  # real seconds: that is the network
+        self._outbox = Outbox(echo=self._echo, echo_s=echo_s)
         self._retained = Retained()
         self._telemetry = Telemetry(Allowance(settings.backlog_rate))
+        self._echoes = Echoes(echo_s)
+        self._birth = Birth(origin)
+        self._supply = Supply(
+            name,
+            self._outbox,
+            self._telemetry,
+            feeder,
+            cursors=Cursors(advance, advance_readings),
+            give=lambda answer: self._post(lambda: self._supply.take(answer, clock.now())),
+        )
         self._answers: deque[Below] = deque(maxlen=ANSWERS)
-        self._details: Mapping[str, Any] = {}
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_in, self._wake_out = os.pipe()
         os.set_blocking(self._wake_in, False)
         os.set_blocking(self._wake_out, False)
 
-        self._begun = False
-        self._session = ""
-        self._status: deque[bytes] = deque(maxlen=8)  # published in this connection
-        self._status_due = 0
-        self._reborn_ns = -NANO * 60
         self._sent: dict[int, Callable[[int], None]] = {}  # packet id: what its PUBACK means
         self._late = 0  # of the backlog in flight
         self._granting: dict[int, tuple[str, ...]] = {}
         self._troubles: dict[str, str] = {}  # topic: what the broker will not have
-        self._readings_proven: set[Stream] = set()
-        self._readings_sent: dict[bytes, Stream] = {}  # while their branch is unproven
-        self._readings_acked: list[tuple[Stream, Parcel, int]] = []
         self._flood = (0, 0)  # second, messages in it
-        self._newest_due = 0
-        self._ask_due = 0
-        self._cursors: tuple[int | None, int | None] = (None, None)
         self._told: SinkState | None = None
 
     # ---- for any thread ------------------------------------------------------------------------------------------
+
+    @property
+    def nonces(self) -> tuple[str, ...]:
+        """Those that commands may carry now."""
+        return self._birth.nonces
 
     def publish(self, event: Event) -> None:
         self._post(lambda: self._outbox.put(event))
@@ -144,7 +143,7 @@ class MqttPump:
 
     def describe(self, details: Mapping[str, Any]) -> None:
         """What `status` says beside the connection; it is published again at once."""
-        self._post(lambda: self._described(details))
+        self._post(lambda: self._birth.describe(details))
 
     def resend(self, piece: Piece) -> None:
         """Publish copies of events that somebody missed. They prove nothing and move no cursor."""
@@ -185,10 +184,8 @@ class MqttPump:
         now = self._clock.now()
         if self._told is None:
             self._say("connecting", "")
-        self._session = secrets.token_hex(8)
-        will = payloads.offline(self._origin, now, session=self._session, reason="lost")
-        will_at = Publication(f"{self._origin.root}/status", will, retain=True)
-        link = Link(self._settings, self._client_id, will_at, now)
+        will = Publication(f"{self._origin.root}/status", self._birth.connecting(now), retain=True)
+        link = Link(self._settings, self._client_id, will, now)
         try:
             self._begin(link)
             while not stop.is_set():
@@ -202,10 +199,8 @@ class MqttPump:
         self._outbox.connected()
         self._retained.connected()
         self._troubles.clear()
-        self._readings_proven = set() if self._echo else set(STREAMS)
-        self._status.clear()
-        self._newest_due = 0
-        self._status_due = self._clock.now().mono_ns
+        self._supply.connected()
+        self._echoes.connected(() if self._echo else STREAMS)
         # The broker answers in order: our states as it holds them come before the copies of what we publish next.
         for filters in (_ASKED, _OURS, _ECHO if self._echo else ()):
             if filters:
@@ -217,27 +212,22 @@ class MqttPump:
         self._acts()
         now = self._clock.now()
         self._unproven(now)
-        self._feed(now)
+        self._supply.ask(now)
         self._fill(link, now)
-        self._move_cursors()
+        self._supply.move_cursors()
         for happening in link.wait(self._wait_s(now), self._wake_in):
             self._happened(link, happening)
 
     def _leave(self, link: Link) -> None:
         """A clean stop says so, so that nobody waits for the will."""
-        now = self._clock.now()
-        gone = payloads.offline(self._origin, now, session=self._session, reason="stopped")
+        gone = self._birth.goodbye(self._clock.now())
         mid = link.publish(Publication(f"{self._origin.root}/status", gone, retain=True))
-        done = threading.Event()
-        self._sent[mid] = lambda _code: done.set()
-        until = threading.Event()
-        timer = threading.Timer(GOODBYE_S, until.set)
-        timer.start()
-        while not (done.is_set() or until.is_set()):
+        self._sent[mid] = _nothing
+        until = time.monotonic() + GOODBYE_S
+        while mid in self._sent and time.monotonic() < until:
             for happening in link.wait(0.05):
                 self._happened(link, happening)
-        timer.cancel()
-        self._move_cursors()
+        self._supply.move_cursors()
         link.close(goodbye=True)
 
     def _forget(self) -> None:
@@ -245,21 +235,14 @@ class MqttPump:
         self._telemetry.disconnected()
         self._sent.clear()
         self._granting.clear()
-        self._readings_sent.clear()
-        self._readings_acked.clear()
         self._late = 0
 
     def _rest(self, stop: threading.Event, seconds: float) -> None:
         """Wait, and keep taking what the other threads bring, so that nothing piles up."""
-        over = threading.Event()
-        timer = threading.Timer(seconds, over.set)
-        timer.start()
-        try:
-            while not (stop.is_set() or over.is_set()):
-                with contextlib.suppress(queue.Empty):
-                    self._inbox.get(timeout=LONGEST_WAIT_S)()
-        finally:
-            timer.cancel()
+        until = time.monotonic() + seconds
+        while not stop.is_set() and (left := until - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._inbox.get(timeout=min(left, LONGEST_WAIT_S))()
 
     def _acts(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -281,14 +264,14 @@ class MqttPump:
 
     def _send_next(self, link: Link, now: Moment) -> bool:
         """Publish the one thing that is most pressing; False when there is none."""
-        if now.mono_ns >= self._status_due + NANO:
-            self._send_status(link, now)
+        if self._birth.overdue(now):
+            self._send(link, Below("status", self._birth.make(now)), _nothing, retain=True)
         elif sending := self._outbox.next(now):
             self._send_event(link, sending, late=False)
-        elif now.mono_ns >= self._status_due:
-            self._send_status(link, now)
+        elif self._birth.due(now):
+            self._send(link, Below("status", self._birth.make(now)), _nothing, retain=True)
         elif self._answers:
-            self._send(link, self._answers.popleft(), lambda _code: None)
+            self._send(link, self._answers.popleft(), _nothing)
         elif state := self._retained.next():
             self._send(link, state, lambda code: self._state_acked(state, code), retain=True)
         elif parcel := self._telemetry.next(historical=False):
@@ -321,14 +304,6 @@ class MqttPump:
 
         self._sent[mid] = acked
 
-    def _send_status(self, link: Link, now: Moment) -> None:
-        nonce = secrets.token_hex(16)
-        self.nonces = (*self.nonces, nonce)[-2:]
-        birth = payloads.online(self._origin, now, session=self._session, nonce=nonce, details=self._details)
-        self._status.append(birth)
-        self._status_due = now.after(STATUS_EVERY_S).mono_ns
-        self._send(link, Below("status", birth), lambda _code: None, retain=True)
-
     def _send_event(self, link: Link, sending: Sending, *, late: bool) -> None:
         event = sending.event
         self._late += late
@@ -346,15 +321,14 @@ class MqttPump:
     def _send_readings(self, link: Link, parcel: Parcel, message: Below, *, late: bool) -> None:
         stream = _stream(message.topic) or "gateway"
         self._late += late
-        if stream not in self._readings_proven:
-            self._readings_sent[message.payload] = stream
+        self._echoes.sent(stream, message.payload)
 
         def acked(code: int) -> None:
             self._late -= late
-            if code < REFUSED_FROM and stream not in self._readings_proven:
-                self._readings_acked.append((stream, parcel, self._clock.now().mono_ns))
-            else:
+            if code >= REFUSED_FROM or self._echoes.proven(stream):
                 self._telemetry.acked(parcel, taken=code < REFUSED_FROM)
+            else:
+                self._echoes.acked(stream, parcel, self._clock.now())
 
         self._send(link, message, acked, expires_s=None if late else READING_EXPIRES_S)
 
@@ -403,7 +377,7 @@ class MqttPump:
             self._inbound(Inbound(below, message.payload, message.retained, self.name, now))
         elif below == "status":
             if not message.retained:  # what stood there before our birth is overwritten by it anyway
-                self._seen_status(message.payload, now)
+                self._birth.seen(message.payload, now)
         elif rest == "event" and (stream := _stream(below)):
             self._accepted(self._outbox.echoed(stream, message.payload, now), now)
             if stream in self._outbox.proven():
@@ -423,27 +397,13 @@ class MqttPump:
         elif self._flood[1] == MOST_INBOUND + 1:
             log.warning("event=inbound-flood sink=%s topic=%r", self.name, inbound.topic)
 
-    def _seen_status(self, payload: bytes, now: Moment) -> None:
-        """A `status` that is not ours (the will of a connection before, or a forgery) does not stay at the broker."""
-        if payload in self._status or now.seconds_since(Moment(0, self._reborn_ns)) < REBIRTH_S:
-            return
-        with contextlib.suppress(ValueError, RecursionError):
-            if self._status and json.loads(payload) == json.loads(self._status[-1]):
-                return
-        if self._status:
-            self._reborn_ns = now.mono_ns
-            self._status_due = 0
-
     def _echoed_reading(self, link: Link, payload: bytes) -> None:
-        stream = self._readings_sent.pop(payload, None)
-        if stream is None or stream in self._readings_proven:
-            return
-        self._readings_proven.add(stream)
-        self._readings_sent = {key: other for key, other in self._readings_sent.items() if other != stream}
-        for _, parcel, _ in (each for each in self._readings_acked if each[0] == stream):
-            self._telemetry.acked(parcel, taken=True)
-        self._readings_acked = [each for each in self._readings_acked if each[0] != stream]
-        self._proven(link, f"{stream}/reading/+")
+        found = self._echoes.came_back(payload)
+        if found is not None:
+            stream, parcels = found
+            for parcel in parcels:
+                self._telemetry.acked(parcel, taken=True)
+            self._proven(link, f"{stream}/reading/+")
 
     def _proven(self, link: Link, topic: str) -> None:
         """The branch gave back what is ours: no need to read it any longer."""
@@ -459,79 +419,11 @@ class MqttPump:
             for number in numbers:
                 self._tell(NotTaken(self.name, number, None, now))
             self._trouble(f"{stream}/event", _silent(f"{stream}/event"))
-        overdue = [each for each in self._readings_acked if self._clock.pause((now.mono_ns - each[2]) / NANO) > ECHO_S]
-        for stream, parcel, _ in overdue:
+        for stream, parcel in self._echoes.overdue(now):
             self._telemetry.acked(parcel, taken=False)
             self._trouble(f"{stream}/reading/+", _silent(f"{stream}/reading/+"))
-        if overdue:
-            self._readings_acked = [each for each in self._readings_acked if each not in overdue]
-
-    # ---- the journal ---------------------------------------------------------------------------------------------
-
-    def _feed(self, now: Moment) -> None:
-        if now.mono_ns < self._ask_due:
-            return
-        if not self._begun:
-            self._ask_due = now.after(ASK_AGAIN_S).mono_ns
-            self._ask("begin")
-            return
-        for wish in self._outbox.wishes():
-            self._ask(wish)
-        if self._outbox.wants_awaiting():
-            self._ask("awaiting")
-        if not self.feeder.has_readings:
-            return
-        if now.mono_ns >= self._newest_due:
-            self._newest_due = now.after(NEWEST_EVERY_S).mono_ns
-            self._ask("newest")
-        if reading_wish := self._telemetry.wish(now):
-            self._ask(reading_wish)
-
-    def _ask(self, question: Question) -> None:
-        self.feeder.ask(question, lambda answer: self._post(lambda: self._fed(answer)))
-
-    def _fed(self, answer: Answer) -> None:
-        if answer.result is None:
-            self._ask_due = self._clock.now().after(ASK_AGAIN_S).mono_ns
-        match answer.question, answer.result:
-            case "begin", Begun(cursor, last, readings_cursor) if not self._begun:
-                self._begun = True
-                self._ask_due = 0
-                self._outbox.begin(cursor, last)
-                if readings_cursor is not None:
-                    self._telemetry.begin(readings_cursor)
-            case Wish() as wish, Found(upto, events):
-                self._outbox.fill(wish, upto, events)
-            case Wish() as wish, None:
-                self._outbox.not_filled(wish)
-            case "awaiting", events:
-                self._outbox.fill_awaiting(events)
-            case "newest", int(newest):
-                self._telemetry.grown(newest)
-            case ReadingsWish() as wish, Packed(upto, messages, count):
-                self._telemetry.fill(wish, upto, messages, count)
-            case ReadingsWish() as wish, None:
-                self._telemetry.not_filled(wish)
-            case _:
-                pass  # "begin" or "newest" without an answer: asked again in time
-
-    def _move_cursors(self) -> None:
-        cursors = (self._outbox.cursor(), self._telemetry.cursor())
-        if cursors == self._cursors:
-            return
-        for cursor, before, advance in zip(
-            cursors, self._cursors, (self._advance, self._advance_readings), strict=True
-        ):
-            if cursor is not None and cursor != before and advance is not None:
-                advance(self.name, cursor)
-        self._cursors = cursors
 
     # ---- saying how it is ----------------------------------------------------------------------------------------
-
-    def _described(self, details: Mapping[str, Any]) -> None:
-        if details != self._details:
-            self._details = details
-            self._status_due = 0
 
     def _say_connected(self) -> None:
         if self._troubles:

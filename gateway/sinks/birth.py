@@ -1,0 +1,81 @@
+"""What a gateway says of its connection: birth, refresh with a fresh nonce, will, clean stop. Pure but for chance.
+
+All are retained on one topic. `session` tells connections apart, so that the will of an old one kills nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from gateway import payloads
+from gateway.moment import NANO, Moment
+from gateway.payloads import Origin
+
+EVERY_S = 30.0
+REBIRTH_S = 5.0  # at most so often is a foreign or outdated `status` overwritten
+PATIENCE_NS = NANO  # live events may go first for so long
+NONCES = 2  # valid in commands
+
+
+class Birth:
+    """Owned by one pump's thread; `nonces` is replaced as a whole, so any thread may read it."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.nonces: tuple[str, ...] = ()
+        self._origin = origin
+        self._session = ""
+        self._details: Mapping[str, Any] = {}
+        self._published: deque[bytes] = deque(maxlen=8)  # in this connection
+        self._due_ns = 0
+        self._reborn: Moment | None = None
+
+    def connecting(self, now: Moment) -> bytes:
+        """A new session; its will."""
+        self._session = secrets.token_hex(8)
+        self._published.clear()
+        self._due_ns = now.mono_ns
+        return payloads.offline(self._origin, now, session=self._session, reason="lost")
+
+    def due(self, now: Moment) -> bool:
+        return now.mono_ns >= self._due_ns
+
+    def overdue(self, now: Moment) -> bool:
+        return now.mono_ns >= self._due_ns + PATIENCE_NS
+
+    def make(self, now: Moment) -> bytes:
+        """The birth, or its refresh, to be published now."""
+        nonce = secrets.token_hex(16)
+        self.nonces = (*self.nonces, nonce)[-NONCES:]
+        status = payloads.online(self._origin, now, session=self._session, nonce=nonce, details=self._details)
+        self._published.append(status)
+        self._due_ns = now.after(EVERY_S).mono_ns
+        return status
+
+    def goodbye(self, now: Moment) -> bytes:
+        return payloads.offline(self._origin, now, session=self._session, reason="stopped")
+
+    def describe(self, details: Mapping[str, Any]) -> None:
+        """What else `status` says; a change is said at once."""
+        if details != self._details:
+            self._details = details
+            self._due_ns = 0
+
+    def seen(self, payload: bytes, now: Moment) -> None:
+        """A `status` that came back just now. One that is not ours does not stay at the broker."""
+        if not self._published or payload in self._published or _same(payload, self._published[-1]):
+            return
+        if self._reborn is None or now.seconds_since(self._reborn) >= REBIRTH_S:
+            self._reborn = now
+            self._due_ns = 0
+
+
+def _same(payload: bytes, ours: bytes) -> bool:
+    """The same content in other bytes: some brokers write JSON anew."""
+    try:
+        return bool(json.loads(payload) == json.loads(ours))
+    except (ValueError, RecursionError):
+        return False
