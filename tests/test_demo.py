@@ -49,6 +49,14 @@ do = ["broker up"]
 
 [[step]]
 after = "75s"
+do = ["leak-button release"]
+
+[[step]]
+after = "3s"
+do = ["leak-button reset"]
+
+[[step]]
+after = "5s"
 picture = true
 tell = { en = "It ends.", zh = "结束" }
 """
@@ -109,6 +117,7 @@ def test_the_demo_tells_its_story_to_the_end_and_leaves_nothing(folder: Path) ->
         r"^acknowledged +Acknowledged by li-wei: Leak alarm",
         r"^leak-button +acknowledged [\d.]+ s",
         r"^raised .*level [\d.]+ dB\(A\) is over the limit of 55",
+        r"^reset +Reset by li-wei: Leak alarm",
         r"^paper-room-door +received [\d.]+ m?s",
         r"2 presses and openings 2 were received and 2 acknowledged",
     ):

@@ -368,6 +368,7 @@ REFUSED = [
     ("leak-button", ["71.3"], "leak-button is a contact"),
     ("bell", ["short"], "has one wire"),
     ("broker", ["down"], "the broker is real"),
+    ("leak-button", ["reset"], "reset by a named person"),
 ]
 
 
@@ -653,7 +654,7 @@ def test_each_shipped_scenario_fits_the_demos_venue(name: str) -> None:
     checked = check(Path(scenario.__file__).parent / "venues" / "demo.toml")
     assert checked.config is not None
     with closing(Simulation(checked.config, SystemClock())) as simulation:
-        simulation.power = lambda _on: None
+        simulation.power, simulation.people = lambda _on: None, True
         done = [simulation.check(*scenario.split(words)) for step in scenario.load(name).step for words in step.do]
 
     assert done

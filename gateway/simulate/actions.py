@@ -8,8 +8,9 @@
     gate-noise fault silent | late [MS] | wrong-unit | bad-crc | short | echo | garbage | busy | unplugged
     gate-noise ok
     broker down | up
+    leak-button reset                           a person resets the alarm
 
-The first word is a name; `parse` reads the rest. The broker is there in the demo only.
+The first word is a name; `parse` reads the rest. Broker and person are there in the demo only.
 """
 
 from __future__ import annotations
@@ -77,7 +78,12 @@ class Power:
     on: bool
 
 
-Action = Move | Fail | Heal | Turn | Power
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """A person resets a latched alarm."""
+
+
+Action = Move | Fail | Heal | Turn | Power | Reset
 
 _TURNS = {
     "press": Turn(ContactState.ACTIVE, PRESS_S),
@@ -98,6 +104,8 @@ def parse(words: Sequence[str]) -> Action:
             return _TURNS[word]
         case ["ok"]:
             return Heal()
+        case ["reset"]:
+            return Reset()
         case ["up" | "down" as word]:
             return Power(word == "up")
         case ["fault", kind]:

@@ -29,9 +29,11 @@ from rich.live import Live
 from gateway.app import App
 from gateway.catalogue import say
 from gateway.config import Config, Mqtt, MqttMain, Person, Station
+from gateway.control import ask
 from gateway.errors import Refused
-from gateway.people import new_key, public_text, write_key
+from gateway.people import new_key, pin_hash, public_text, write_key
 from gateway.simulate import scenario, view
+from gateway.simulate.actions import Reset, parse
 from gateway.simulate.broker import HOST, DemoBroker
 from gateway.simulate.clock import FastClock
 from gateway.simulate.main import check_story, end, ending
@@ -47,7 +49,8 @@ from gateway.worker import Worker
 log = logging.getLogger(__name__)
 
 VENUE = Path(__file__).parent / "venues" / "demo.toml"
-STATION, PERSON = "county-command", "li-wei"
+STATION, PERSON, PIN = "county-command", "li-wei", "2468"
+OPENINGS = (parse(["press"]), parse(["press", "latch"]))
 LOOK_S = 0.02  # real: how often messages are taken in
 CLOSE_LOOK_S = 0.002  # ... for a second after a contact moved, as its times are shown
 CLOSE_FOR_S = 1.0
@@ -92,6 +95,7 @@ class Demo:
         self.simulation = Simulation(self.config, self.clock, folder=self.folder)
         stack.callback(self.simulation.close)
         self.simulation.power = self._power
+        self.simulation.people = True
         check_story(story, self.simulation)
         self.tale = ""
         self.reached_picture = False
@@ -127,9 +131,20 @@ class Demo:
     # ---- the story's thread
 
     def _act(self, name: str, action: list[str]) -> str:
-        if name in self.config.contact:
+        if parse(action) == Reset():
+            return self._reset(name)
+        if name in self.config.contact and self.simulation.check(name, action) in OPENINGS:
             self._notes.put((name, time.monotonic()))
         return self.simulation.act(name, action)
+
+    def _reset(self, alarm: str) -> str:
+        """By the person of the demo, over the local socket, as `venue-gateway reset` does it."""
+        state = self.folder / "state"
+        seen = ask(state, {"verb": "why", "alarm": alarm})["alarm"]
+        wish = {key: seen[key] for key in ("alarm", "activation", "revision")}
+        note = say("looked, all is in order")
+        ask(state, {"verb": "reset", "by": PERSON, "pin": PIN, "note": note, **wish}, acting=True)
+        return ""
 
     def _power(self, on: bool) -> None:
         if on:
@@ -199,7 +214,9 @@ def _config(broker: DemoBroker, folder: Path) -> Config:
     for name, key in keys.items():
         write_key(folder / f"{name}.key", key)
     venue = Config.model_validate(tomllib.loads(VENUE.read_text("utf-8")))
-    person = Person(id=PERSON, name="李伟 Li Wei", may=("ack", "reset"), key=public_text(keys[PERSON]))
+    person = Person(
+        id=PERSON, name="李伟 Li Wei", may=("ack", "reset"), pin=pin_hash(PIN), key=public_text(keys[PERSON])
+    )
     station = Station(id=STATION, key=public_text(keys[STATION]), streams=STREAMS)
     mqtt = MqttMain(host=HOST, port=broker.port, version=broker.version)
     return venue.model_copy(update={"mqtt": mqtt, "person": (person,), "station": (station,)})
@@ -266,10 +283,10 @@ class Plain:
         for line in demo.watcher.far.news():
             _line(line.time, str(line.event["transition"]), view.sentence(line))
         for way in demo.watcher.far.ways:
-            for step, seconds in view.steps(demo.config, way):
+            for index, (step, seconds) in enumerate(view.steps(demo.config, way)):
                 if seconds is not None and (way.hash, step) not in self._steps:
                     self._steps.add((way.hash, step))
-                    _line(now, way.alarm, f"{say(view.STEPS[step])} {view.took(seconds) if seconds else ''}")
+                    _line(now, way.alarm, say(view.STEPS[step]) + (f" {view.took(seconds)}" if index else ""))
 
 
 def _line(*words: str) -> None:

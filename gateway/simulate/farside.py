@@ -77,14 +77,14 @@ class FarSide:
         self._new: list[Line] = []
         self.ways: list[Way] = []  # all of them, in order
         self.seen: set[str] = set()  # events by id: a second copy is dropped
-        self._moved: dict[str, float] = {}
+        self._moved: dict[str, deque[float]] = {}
         self._stored: dict[str, float] = {}
 
     # ---- what the demo knows beside the messages
 
     def moved(self, contact: str, at: float) -> None:
-        """Somebody moved a contact: the next event about it began then."""
-        self._moved[contact] = at
+        """Somebody pressed or opened a contact: the next event about it that is not told yet began then."""
+        self._moved.setdefault(contact, deque()).append(at)
 
     def stored(self, hash_: str, at: float) -> None:
         """Somebody else read the event in the journal's file."""
@@ -150,7 +150,9 @@ class FarSide:
         self._new.append(line)
         name, transition = event["alarm"], event["transition"]
         if event["stream"] == "custody" and transition in {"raised", "repeated"}:
-            way = Way(name, event["hash"], self._moved.pop(name, at), self._stored.get(event["hash"]), at)
+            moved = self._moved.get(name)
+            began = moved.popleft() if moved else at
+            way = Way(name, event["hash"], began, self._stored.get(event["hash"]), at)
             self.latest[name] = way
             self.ways.append(way)
         if transition == "acknowledged":

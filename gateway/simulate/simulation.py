@@ -15,7 +15,7 @@ from gateway.catalogue import say
 from gateway.config import Config, Device
 from gateway.errors import Refused
 from gateway.moment import Clock
-from gateway.simulate.actions import BROKER, Action, Fail, Heal, Move, Power, Turn, no_such, parse
+from gateway.simulate.actions import BROKER, Action, Fail, Heal, Move, Power, Reset, Turn, no_such, parse
 from gateway.simulate.devices import SimulatedDevice
 from gateway.simulate.pins import SimulatedPins
 from gateway.simulate.ports import SimulatedBus, SimulatedFile
@@ -52,6 +52,7 @@ class Simulation:
         self.pin_factory = SimulatedPins(config.contact, clock, switches) if pins and config.contact else None
         self.buses: dict[str, SimulatedBus | SimulatedFile] = {}
         self.power: Callable[[bool], None] | None = None  # takes the broker away, where one is played too
+        self.people = False  # a person is played too, who resets alarms
         self._real = config
         self._clock = clock
         self._profiles = profiles
@@ -91,6 +92,9 @@ class Simulation:
         if name == BROKER and isinstance(parsed, Power):
             if self.power is None:
                 raise Refused(say("the broker is real and cannot be driven"))
+        elif isinstance(parsed, Reset):
+            if not self.people:
+                raise Refused(say("alarms are reset by a named person: venue-gateway reset {alarm}", alarm=name))
         elif device in self._bus_of:
             self._bus_of[device].devices[device].check(point or None, parsed)
         elif device in self._real.device:
@@ -163,5 +167,7 @@ def _said(name: str, action: Action) -> str:
             return say("{name} is {position}", name=name, position=say(position))
         case Turn(position):
             return say("{name} is {position}, for a moment", name=name, position=say(position))
+        case Reset():
+            return say("{name} is reset", name=name)
         case Power(on):
             return say("the broker is back") if on else say("the broker is down")
