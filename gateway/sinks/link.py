@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
@@ -27,6 +27,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from gateway import config
 from gateway.catalogue import say
 from gateway.moment import NANO, ClockState, Moment
+from gateway.sinks.troubles import REFUSALS, LinkLost, explained, refused
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +37,6 @@ LAST_ANSWER_S = 60.0  # for each single answer, whatever else is heard
 IN_FLIGHT = 20
 LONGEST_KEEPALIVE_S = 20
 NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME; the ssl module has no name for it
-NOT_YET_VALID, EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
-
-State = Literal["refused", "unreachable", "bad-certificate", "bad-clock"]
-
-
-class LinkLost(Exception):
-    """The link is not to be used any more. `state` is one of `values.SinkState`; the text is for people."""
-
-    def __init__(self, state: State, detail: str) -> None:
-        super().__init__(detail)
-        self.state = state
-        self.detail = detail
 
 
 class Publication(NamedTuple):
@@ -205,7 +194,7 @@ class Link:
             else:
                 self._client.connect(host, port, keepalive_s)
         except (OSError, UnicodeError) as error:
-            raise _explained(error, self._where, now) from error
+            raise explained(error, self._where, now) from error
         sock = self._client.socket()
         if sock is None:  # it broke while CONNECT was being sent
             raise self._ended()
@@ -222,7 +211,7 @@ class Link:
             detail = say("{where} took the connection and then said nothing", where=self._where)
             raise LinkLost("unreachable", detail)
         if self._connack.is_failure:
-            raise _refused(self._connack, self._where)
+            raise refused(self._connack, self._where)
 
     def _check_certificate(self, sock: Any, now: Moment) -> None:
         """While the clock is not set, OpenSSL was told to leave time out of it: the end is held against our floor."""
@@ -260,8 +249,8 @@ class Link:
         if "alert" in self._complaint.lower():  # TLS 1.3 refuses our certificate only after the handshake
             detail = say("{where} refused our certificate: {why}", where=self._where, why=self._complaint)
             return LinkLost("bad-certificate", detail)
-        if self._gone is not None and self._gone.value in _REFUSALS:
-            return _refused(self._gone, self._where)
+        if self._gone is not None and self._gone.value in REFUSALS:
+            return refused(self._gone, self._where)
         why = self._complaint or (str(self._gone) if self._gone is not None else "")
         if self._tls and self._connack is None:  # the same, when our CONNECT crossed its alert
             text = "{where} ended the secure connection before it answered ({why}): does it want another certificate?"
@@ -303,46 +292,7 @@ def _properties(expires_s: int | None = None) -> Properties:
     return properties
 
 
-# ---- words for what went wrong ----------------------------------------------------------------------------------
-
-_REFUSALS = frozenset({132, 133, 134, 135, 138, 140, 142})
-
-
-def _refused(code: ReasonCode, where: str) -> LinkLost:
-    """CONNACK and DISCONNECT reasons of MQTT 5, table 2-6; paho gives those of 3.1.1 in the same numbers."""
-    match code.value:
-        case 134:
-            text = say("{where} does not accept this user name and password", where=where)
-        case 135 | 138 | 140:
-            text = say("{where} does not allow this gateway in (not authorised)", where=where)
-        case 132:
-            text = say('{where} does not speak this MQTT version; set version = "3.1.1" or "5"', where=where)
-        case 142 | 133:
-            text = say("another device uses this gateway's client id at {where}, or the id is refused", where=where)
-        case _:
-            return LinkLost("unreachable", say("{where} cannot serve us now ({why})", where=where, why=code))
-    return LinkLost("refused", text)
-
-
-def _explained(error: OSError | UnicodeError, where: str, now: Moment) -> LinkLost:
-    match error:
-        case ssl.SSLCertVerificationError(verify_code=code):
-            if code == NOT_YET_VALID or (code == EXPIRED and now.clock is not ClockState.SYNCHRONISED):
-                text = say("the certificate of {where} is not valid at our time, {time}", where=where, time=now.text())
-                return LinkLost("bad-clock", f"{text}: {error.verify_message}")
-            text = say("the certificate of {where} is not to be trusted: {why}", where=where, why=error.verify_message)
-            return LinkLost("bad-certificate", text)
-        case ssl.SSLError():
-            text = say("no secure connection with {where}: {why}", where=where, why=error.reason or error)
-            return LinkLost("bad-certificate", text)
-        case socket.gaierror() | UnicodeError():
-            return LinkLost("unreachable", say("the name in {where} is not found", where=where))
-        case ConnectionRefusedError():
-            return LinkLost("unreachable", say("no broker is listening at {where}", where=where))
-        case TimeoutError():
-            return LinkLost("unreachable", say("{where} does not answer", where=where))
-        case _:
-            return LinkLost("unreachable", say("no way to {where}: {why}", where=where, why=error.strerror or error))
+# ---- files that the configuration names -------------------------------------------------------------------------
 
 
 def _password(settings: config.Mqtt) -> str | None:

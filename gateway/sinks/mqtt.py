@@ -33,11 +33,12 @@ from gateway.payloads import Below, Origin
 from gateway.sinks.birth import Birth
 from gateway.sinks.echoes import Echoes
 from gateway.sinks.feeder import Feeder, Piece
-from gateway.sinks.link import Acked, Granted, Happening, Link, LinkLost, Message, Publication
+from gateway.sinks.link import Acked, Granted, Happening, Link, Message, Publication
 from gateway.sinks.outbox import ECHO_S, NO_SUBSCRIBERS, REFUSED_FROM, Outbox, Sending
 from gateway.sinks.retained import Retained
 from gateway.sinks.supply import Cursors, Supply
 from gateway.sinks.telemetry import Allowance, Parcel, Telemetry
+from gateway.sinks.troubles import LinkLost
 from gateway.values import STREAMS, Accepted, Event, Inbound, NotTaken, SeenRetained, SinkState
 
 log = logging.getLogger(__name__)

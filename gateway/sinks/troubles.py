@@ -1,0 +1,67 @@
+"""Why a broker cannot be reached or will not have us: a state, and words that a person can act on."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Literal
+
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.catalogue import say
+from gateway.moment import ClockState, Moment
+
+NOT_YET_VALID, EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+
+State = Literal["refused", "unreachable", "bad-certificate", "bad-clock"]
+
+
+class LinkLost(Exception):
+    """The link is not to be used any more. `state` is one of `values.SinkState`; the text is for people."""
+
+    def __init__(self, state: State, detail: str) -> None:
+        super().__init__(detail)
+        self.state = state
+        self.detail = detail
+
+
+REFUSALS = frozenset({132, 133, 134, 135, 138, 140, 142})
+
+
+def refused(code: ReasonCode, where: str) -> LinkLost:
+    """CONNACK and DISCONNECT reasons of MQTT 5, table 2-6; paho gives those of 3.1.1 in the same numbers."""
+    match code.value:
+        case 134:
+            text = say("{where} does not accept this user name and password", where=where)
+        case 135 | 138 | 140:
+            text = say("{where} does not allow this gateway in (not authorised)", where=where)
+        case 132:
+            text = say('{where} does not speak this MQTT version; set version = "3.1.1" or "5"', where=where)
+        case 142 | 133:
+            text = say("another device uses this gateway's client id at {where}, or the id is refused", where=where)
+        case _:
+            return LinkLost("unreachable", say("{where} cannot serve us now ({why})", where=where, why=code))
+    return LinkLost("refused", text)
+
+
+def explained(error: OSError | UnicodeError, where: str, now: Moment) -> LinkLost:
+    match error:
+        case ssl.SSLCertVerificationError(verify_code=code):
+            if code == NOT_YET_VALID or (code == EXPIRED and now.clock is not ClockState.SYNCHRONISED):
+                text = say("the certificate of {where} is not valid at our time, {time}", where=where, time=now.text())
+                return LinkLost("bad-clock", f"{text}: {error.verify_message}")
+            text = say("the certificate of {where} is not to be trusted: {why}", where=where, why=error.verify_message)
+            return LinkLost("bad-certificate", text)
+        case ssl.SSLError():
+            text = say(
+                "no secure connection with {where}: {why}", where=where, why=getattr(error, "reason", None) or error
+            )
+            return LinkLost("bad-certificate", text)
+        case socket.gaierror() | UnicodeError():
+            return LinkLost("unreachable", say("the name in {where} is not found", where=where))
+        case ConnectionRefusedError():
+            return LinkLost("unreachable", say("no broker is listening at {where}", where=where))
+        case TimeoutError():
+            return LinkLost("unreachable", say("{where} does not answer", where=where))
+        case _:
+            return LinkLost("unreachable", say("no way to {where}: {why}", where=where, why=error.strerror or error))
