@@ -373,10 +373,10 @@ def _digest(config: Config) -> str:
     return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
 
 
-def _simulation(config: Config, which: str, clock: Clock) -> Simulated:
+def _simulation(config: Config, which: str, clock: Clock, switches: Path) -> Simulated:
     from gateway.simulate.simulation import Simulation  # noqa: PLC0415  production loads none of the simulator
 
-    return Simulation(config, clock, pins=which != "ports", ports=which != "pins")
+    return Simulation(config, clock, pins=which != "ports", ports=which != "pins", switches=switches)
 
 
 def run_main(args: Namespace) -> int:
@@ -389,7 +389,8 @@ def run_main(args: Namespace) -> int:
     loaded = settings.load(args.config, state)
     for problem in loaded.problems:
         print(problem, file=sys.stderr)
-    simulation = _simulation(loaded.config, args.simulate, clock) if args.simulate else None
+    switches = state / "switches.json"  # simulated ones outlive the program, as real ones do
+    simulation = _simulation(loaded.config, args.simulate, clock, switches) if args.simulate else None
     app = App(loaded.config, state, simulation=simulation, clock=clock, loaded=loaded, directory=directory)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: app.stopping.set())

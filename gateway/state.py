@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -26,32 +27,43 @@ def default_state() -> Path:
 
 
 class StateDirectory:
-    """Claims the directory for this process until it ends; `Refused` says who has it or what it has served for."""
+    """Claims the directory for this process until it ends; `Refused` says who has it or what it has served for.
+
+    A card that cannot be written does not stop the claim: the button must work on a sick card too.
+    """
 
     def __init__(self, path: Path, mode: Mode) -> None:
         self.path = path
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
-        self._lock = (path / "lock").open("a+")
+        self._lock = _open(path / "lock")
+        if self._lock is not None:
+            self._take(self._lock)
+        self._claim_mode(mode)
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._lock, 0)
+                os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+
+    def close(self) -> None:
+        """Give the directory back."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _take(self, lock: int) -> None:
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            self._lock.seek(0)
+            holder = os.pread(lock, 20, 0).decode(errors="replace").strip()
+            self.close()
             raise Refused(
                 say(
                     "another gateway (process {pid}) runs with the state directory {path}; "
                     "stop it first, or give another --state",
-                    pid=self._lock.read().strip() or "?",
-                    path=path,
+                    pid=holder or "?",
+                    path=self.path,
                 )
             ) from error
-        self._claim_mode(mode)
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
-
-    def close(self) -> None:
-        """Give the directory back."""
-        self._lock.close()
 
     def _claim_mode(self, mode: Mode) -> None:
         file = self.path / "mode"
@@ -67,4 +79,13 @@ class StateDirectory:
                 )
             )
         if not served:
-            file.write_text(f"{mode}\n")
+            with contextlib.suppress(OSError):
+                file.write_text(f"{mode}\n")
+
+
+def _open(lock: Path) -> int | None:
+    """The lock file, for writing if the card lets us, else for reading: that can be locked too."""
+    for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
+        with contextlib.suppress(OSError):
+            return os.open(lock, flags | os.O_CLOEXEC, 0o640)
+    return None
