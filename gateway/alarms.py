@@ -289,7 +289,8 @@ def _timers(definition: Definition, alarm: Alarm) -> list[tuple[Moment, Signal, 
         running.append((alarm.changed.after(definition.stuck_after_s), Signal.STUCK, Given(reason="stuck")))
     if alarm.escalating is not None and alarm.escalation_step < len(definition.escalation):
         next_step = definition.escalation[alarm.escalation_step]
-        running.append((alarm.escalating.after(next_step.after_s), Signal.ESCALATE, Given(to=next_step.to)))
+        given = Given(to=next_step.to, reason=next_step.to)  # the record says where it went
+        running.append((alarm.escalating.after(next_step.after_s), Signal.ESCALATE, given))
     return running
 
 

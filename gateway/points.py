@@ -41,7 +41,8 @@ class Points:
         for rule in self.rules.values():
             verdict = judge(rule, self.board, self.calendar, now, was=confirmed[rule.name])
             self.verdicts[rule.name] = verdict
-            yield Finding(rule.name, verdict.signal, now, evidence(rule, verdict), Given())
+            why = verdict.reason if verdict.span is None else None  # over because its hours are, not its cause
+            yield Finding(rule.name, verdict.signal, now, evidence(rule, verdict), Given(reason=why))
 
     def names_of(self, stream: Stream) -> list[str]:
         """The points and statistics that belong to a stream."""

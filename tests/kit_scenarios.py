@@ -38,6 +38,7 @@ from kit_alarms import ZONE
 
 from drivers import library
 from drivers.base import Quality
+from drivers.contact import STUCK_AFTER_NS
 from gateway import rule_sets
 from gateway.alarms import Alarm, Definition, Given, Signal, Step, Transition, due, resume, step
 from gateway.board import Board, Instrument
@@ -309,7 +310,7 @@ class Core:
                 place=contact.place,
                 latching=custody or contact.kind == "fire",
                 custody=custody,
-                stuck_after_s=300.0 if contact.kind == "leak" else None,
+                stuck_after_s=STUCK_AFTER_NS / NANO if contact.kind == "leak" else None,
                 note_required=custody,
                 escalation=steps if custody else (),
             )
