@@ -28,6 +28,7 @@ _SIGNALS: Mapping[str, Signal] = {
     "release": Signal.RELEASE,
     "remove": Signal.REMOVE,
     "return": Signal.RETURN,
+    "drill": Signal.DRILL,
 }
 
 

@@ -9,8 +9,6 @@ import pytest
 from kit_engine import Bench, Recorder
 from kit_scenarios import FOLDER, FakeClock, Scenario, differences, load, play
 
-from gateway.alarms import Given, Signal
-from gateway.errors import Refused
 from gateway.journal.chain import Identity
 from gateway.moment import Moment
 from gateway.values import Command, Edge, Readings, Tick
@@ -54,14 +52,6 @@ class OnTheBench(Bench):
     def command(self, command: Command) -> str | None:
         self._to(command.at)
         page = self.engine.book.pages[command.alarm or ""]
-        if command.verb == "drill":
-            try:
-                self.engine.book.signal(
-                    page.definition.name, Signal.DRILL, command.at, Given(by=command.by, note=command.note)
-                )
-            except Refused as refused:
-                return str(refused)
-            return None
         answers: list[dict[str, Any]] = []
         seen = page.alarm.revision if command.verb == "reset" and command.revision is None else command.revision
         self.engine.handle(
