@@ -18,6 +18,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -262,7 +263,8 @@ class Drawn:
     def show(self) -> None:
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + FRAME_S
-            self._live.update(view.picture(self._demo.scene()), refresh=True)
+            scene = replace(self._demo.scene(), height=self._live.console.size.height)
+            self._live.update(view.picture(scene), refresh=True)
 
 
 class Plain:

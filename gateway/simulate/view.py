@@ -20,6 +20,7 @@ from gateway.simulate.farside import FarSide, Line, Point, Way
 
 EVENTS_SHOWN = 6
 ALARMS_SHOWN = 5
+OTHER_LINES = 10  # frame, time, four headings, contacts, the tale, and where the cursor stands
 BAR_CELLS = 22
 STALE_S = 6.0  # of the venue's clock, beyond the longest interval of the demo's devices
 _FULL, _EMPTY, _LIMIT = "█", "·", "┃"
@@ -67,6 +68,7 @@ class Scene:
     tale: str = ""
     lamps: Mapping[str, bool] = field(default_factory=dict)  # contact: its lamp is on now
     sounding: bool = False
+    height: int = 40  # lines of the terminal
 
 
 def picture(scene: Scene) -> RenderableType:
@@ -286,12 +288,17 @@ def _alarms(scene: Scene) -> RenderableType:
 
 
 def _events(scene: Scene) -> RenderableType:
+    """As many of the newest as there is room for: the picture keeps its height, so that it does not jump."""
     if not scene.linked:
         return Text(say("NO CONNECTION: nothing is heard, nothing is taken for granted"), style="bold red")
+    alarms = min(max(len(scene.far.standing()), 1), ALARMS_SHOWN + 1)
+    taken = OTHER_LINES + len(scene.config.device) + len(scene.far.latest) + alarms
+    room = min(max(scene.height - taken, 1), EVENTS_SHOWN)
     grid = _grid(0, 0, 1)
-    for line in list(scene.far.lines)[-EVENTS_SHOWN:]:
+    lines = list(scene.far.lines)[-room:]
+    for line in lines:
         grid.add_row(Text(line.time, style="dim"), Text(say(str(line.event["transition"]))), Text(sentence(line)))
-    for _ in range(EVENTS_SHOWN - min(len(scene.far.lines), EVENTS_SHOWN)):
+    for _ in range(room - len(lines)):
         grid.add_row("")
     return grid
 
