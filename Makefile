@@ -29,11 +29,13 @@ fuzz: .venv/dev  ## coverage-guided fuzzing of every driver (needs atheris, inst
 	$(BIN)/pip install --quiet atheris
 	$(BIN)/python tests/fuzz_drivers.py
 
-messages: .venv/dev  ## collect people's messages and compile the Chinese catalogue
-	$(BIN)/pybabel -q extract -F /dev/null -k say -k both -k N_ --no-default-keywords --sort-output --omit-header \
-		--no-location -o gateway/locale/gateway.pot gateway
-	$(BIN)/pybabel -q update -D gateway -i gateway/locale/gateway.pot -d gateway/locale --no-fuzzy-matching --omit-header
-	$(BIN)/pybabel -q compile -D gateway -d gateway/locale
+messages: .venv/dev  ## collect people's messages into the catalogue; the Chinese is written in gateway/locale/zh.po
+	@mkdir -p build
+	$(BIN)/pybabel -q extract -k say -k both -k N_ --no-default-keywords --sort-output --omit-header --no-location \
+		--no-wrap -o build/gateway.pot gateway
+	$(BIN)/pybabel -q update -i build/gateway.pot -o gateway/locale/zh.po -l zh --no-fuzzy-matching --ignore-obsolete \
+		--omit-header --no-wrap
+	@grep -A1 '^msgid' gateway/locale/zh.po | grep -B1 'msgstr ""' | grep '^msgid' || echo "every message has its Chinese"
 
 picture: .venv/demo  ## the picture of the demo in the README
 	$(BIN)/venue-gateway demo --record docs/demo.svg

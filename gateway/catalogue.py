@@ -1,14 +1,17 @@
-"""People's messages in Chinese and English, from one gettext catalogue (`gateway/locale`).
+"""People's messages in Chinese and English, from one catalogue (`gateway/locale/zh.po`).
 
-The code holds the English text with `{name}` fields; `make messages` collects it and compiles the Chinese.
+The code holds the English text with `{name}` fields; `make messages` collects it into the catalogue, where the Chinese
+is written. The catalogue is read as it is: a compiled copy could be stale.
 """
 
 from __future__ import annotations
 
-import gettext
+import json
 import locale
 import os
-from functools import lru_cache
+import re
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 LANGUAGES = ("zh", "en")
@@ -56,7 +59,7 @@ def N_(message: str, /) -> str:  # noqa: N802  gettext's usual name for "transla
 
 
 def _in(language: str, message: str, values: dict[str, object]) -> str:
-    text = message if language == "en" else _translations(language).gettext(message)
+    text = message if language == "en" else _translations(language).get(message, message)
     return text.format(**{name: _word(language, value) for name, value in values.items()}) if values else text
 
 
@@ -67,6 +70,16 @@ def _word(language: str, value: object) -> object:
     return value[language] if isinstance(value, dict) and language in value else value
 
 
-@lru_cache(maxsize=len(LANGUAGES))
-def _translations(language: str) -> gettext.NullTranslations:
-    return gettext.translation("gateway", _LOCALE, languages=[language], fallback=True)
+@cache
+def _translations(language: str) -> Mapping[str, str]:
+    """Message and translation; a PO file's quoted lines are JSON's, and several of them in a row are one text."""
+    try:
+        text = (_LOCALE / f"{language}.po").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):  # a failing card costs the Chinese of an alarm, never the alarm
+        return {}
+    pairs = re.findall(r'^msgid ((?:".*"\n)+)msgstr ((?:".*"(?:\n|\Z))+)', text, re.MULTILINE)
+    return {_unquoted(message): _unquoted(said) for message, said in pairs if _unquoted(said)}
+
+
+def _unquoted(lines: str) -> str:
+    return "".join(json.loads(line) for line in lines.splitlines())
