@@ -61,25 +61,47 @@ def test_a_status_that_is_not_ours_is_overwritten() -> None:
     """C11: an old will, a forgery, an emptied topic; our own, also written anew, is left; not faster than 5 s."""
     birth = Birth(ORIGIN)
     old = birth.connecting(NOW)
-    birth.seen(old, NOW)
+    birth.seen(old, NOW, retained=False)
     birth.connecting(NOW)
     own = birth.make(NOW)
     for payload in (own, json.dumps(json.loads(own), indent=1).encode()):
-        birth.seen(payload, NOW)
+        assert not birth.seen(payload, NOW, retained=False)
 
         assert not birth.due(NOW)
     later = NOW
     for payload in (old, b"", b"[" * 5000):
-        birth.seen(payload, later)
+        assert not birth.seen(payload, later, retained=False)
 
         assert birth.due(later)
 
         birth.make(later)
-        birth.seen(payload, later.after(REBIRTH_S - 0.1))
+        birth.seen(payload, later.after(REBIRTH_S - 0.1), retained=False)
 
         assert not birth.due(later.after(REBIRTH_S - 0.1))
 
         later = later.after(REBIRTH_S)
+
+
+def test_another_device_is_told_from_our_own_run_before() -> None:
+    """C12: a status of another run is a copied card; what stood there before our first birth is our own past."""
+    other = Birth(Origin("zj-no1", "0" * 16, ORIGIN.zone))
+    will = other.connecting(NOW)
+    foreign = other.make(NOW)
+    birth = Birth(ORIGIN)
+    own_will = birth.connecting(NOW)
+
+    assert not birth.seen(foreign, NOW, retained=True)
+
+    birth.make(NOW)
+
+    assert not birth.seen(will, NOW, retained=False)
+    assert birth.seen(foreign, NOW, retained=False)
+
+    birth.connecting(NOW)
+
+    assert birth.seen(will, NOW, retained=True)
+    assert not birth.seen(own_will, NOW, retained=True)
+    assert not birth.seen(b"[]", NOW, retained=True)
 
 
 def parcel() -> Parcel:

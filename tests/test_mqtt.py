@@ -457,6 +457,37 @@ def test_no_broker_at_all(venue: Venue) -> None:
     assert "stopped" == venue.states()[-1]
 
 
+def test_a_copied_identity_is_told_and_does_not_flap(tmp_path: Path, broker: Broker) -> None:
+    """C12: two gateways with one client id: each says so, and neither fights for the connection."""
+    venues = [Venue(tmp_path), Venue(tmp_path)]
+    with Proxy(broker.port) as proxy, venues[0].delivering(proxy.port):
+        until(lambda: "connected" in venues[0].states())
+        with venues[1].delivering(proxy.port):
+            until(lambda: all("another device" in venue.heard(SinkState)[-1].detail for venue in venues))
+            count = proxy.connections
+            threading.Event().wait(0.5)
+
+            assert ["refused", "refused"] == [venue.states()[-1] for venue in venues]
+            assert count == proxy.connections < 8
+
+
+@VERSIONS
+def test_a_flood_of_commands_stays_at_the_door(venue: Venue, broker: Broker, version: str) -> None:
+    """C15: what somebody sends by the thousand does not fill the engine's inbox, nor hold up a press."""
+    with Listener(broker.port) as other, venue.delivering(broker.port, version) as pump:
+        until(lambda: "connected" in venue.states())
+        threading.Event().wait(0.1)
+        for _ in range(1500):
+            other._client.publish("exam/v1/zj-no1/command/ack", b"x" * 100)
+        other.own.add(("exam/v1/zj-no1/command/ack", b"x" * 100))
+        press = venue.press(pump)
+        until(lambda: press.number in venue.accepted(), 2)
+        until(lambda: len([each for each in other.heard if "/command/" in each.topic]) == 1500)
+        threading.Event().wait(0.1)
+
+    assert 200 <= len(venue.heard(Inbound)) < 1000
+
+
 def answers(count: int, start: Moment) -> list[list[Readings]]:
     """Blocks of 4 s of 4 devices at 1 Hz."""
     return [

@@ -30,12 +30,14 @@ class Birth:
         self._session = ""
         self._details: Mapping[str, Any] = {}
         self._published: deque[bytes] = deque(maxlen=8)  # in this connection
+        self._born = False  # in a connection before this one
         self._due_ns = 0
         self._reborn: Moment | None = None
 
     def connecting(self, now: Moment) -> bytes:
         """A new session; its will."""
         self._session = secrets.token_hex(8)
+        self._born = self._born or bool(self._published)
         self._published.clear()
         self._due_ns = now.mono_ns
         return payloads.offline(self._origin, now, session=self._session, reason="lost")
@@ -64,13 +66,33 @@ class Birth:
             self._details = details
             self._due_ns = 0
 
-    def seen(self, payload: bytes, now: Moment) -> None:
-        """A `status` that came back just now. One that is not ours does not stay at the broker."""
-        if not self._published or payload in self._published or _same(payload, self._published[-1]):
-            return
-        if self._reborn is None or now.seconds_since(self._reborn) >= REBIRTH_S:
+    def seen(self, payload: bytes, now: Moment, *, retained: bool) -> bool:
+        """A `status` that came back; True when another device speaks as this one.
+
+        `retained`: it stood there when we connected. Before our first birth that may be our own run before.
+        """
+        if self._ours(payload):
+            return False
+        state, run = _said(payload)
+        other = run not in (None, self._origin.run)
+        if retained:  # our birth overwrites it anyway
+            return other and self._born
+        if self._published and (self._reborn is None or now.seconds_since(self._reborn) >= REBIRTH_S):
             self._reborn = now
-            self._due_ns = 0
+            self._due_ns = 0  # what is not ours does not stay at the broker
+        return other and state == "online"  # a will may come late from our own run before
+
+    def _ours(self, payload: bytes) -> bool:
+        return payload in self._published or bool(self._published and _same(payload, self._published[-1]))
+
+
+def _said(payload: bytes) -> tuple[object, object]:
+    """Its state and the run that published it; None for what it does not say."""
+    try:
+        fields = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None, None
+    return (fields.get("state"), fields.get("run")) if isinstance(fields, dict) else (None, None)
 
 
 def _same(payload: bytes, ours: bytes) -> bool:

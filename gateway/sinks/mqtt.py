@@ -377,8 +377,8 @@ class MqttPump:
         if branch in ("command", "receipt"):
             self._inbound(Inbound(below, message.payload, message.retained, self.name, now))
         elif below == "status":
-            if not message.retained:  # what stood there before our birth is overwritten by it anyway
-                self._birth.seen(message.payload, now)
+            if self._birth.seen(message.payload, now, retained=message.retained):
+                self._trouble("status by another", say("another device speaks as this venue: is its card a copy?"))
         elif rest == "event" and (stream := _stream(below)):
             self._accepted(self._outbox.echoed(stream, message.payload, now), now)
             if stream in self._outbox.proven():
