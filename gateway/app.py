@@ -30,12 +30,14 @@ from gateway.journal.reader import EventReader
 from gateway.journal.readings import ReadingsWriter
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.lamp import LampStep
+from gateway.lending import Desk, same_port
 from gateway.moment import NANO, Clock, Moment, SystemClock
 from gateway.notify import Notifier
 from gateway.payloads import Origin
 from gateway.sinks.feeder import Feeder, Piece
 from gateway.sinks.mqtt import MqttPump
 from gateway.sources.contacts import Contacts
+from gateway.sources.loans import Lender
 from gateway.state import StateDirectory
 from gateway.values import ConfigurationState, Event, Readings, StorageState, Stored, Tick
 from gateway.worker import Worker
@@ -178,7 +180,8 @@ class App:
         tell, out, config = self._inbox.tell, self.out, self.plan.config
         simulated = self._simulation
         doorman = Doorman({person.id: person for person in config.person}, self.clock)
-        self._control = Control(self.state, doorman, tell, self.clock, simulated.act if simulated is not None else None)
+        act = simulated.act if simulated is not None else None
+        self._control = Control(self.state, doorman, tell, self.clock, act, Desk(self._lender).serve)
         out.pumps = {name: self._pump(name, broker) for name, broker in self.plan.brokers().items()}
         self._writers = [
             Worker("events-writer", out.events.run),
@@ -188,7 +191,8 @@ class App:
         thread = EngineThread(self.engine, self._inbox, self.clock)
         self._engine_workers = [Worker("engine", thread.run, fatal=self._fatal)]
         self._pump_workers = {name: _pump_workers(pump) for name, pump in out.pumps.items()}
-        self._source_workers = {s.name: Worker(f"source-{s.name}", s.run) for s in self.plan.sources(tell, self.clock)}
+        self._sources = {source.name: source for source in self.plan.sources(tell, self.clock)}
+        self._source_workers = {name: Worker(f"source-{name}", source.run) for name, source in self._sources.items()}
         self._contact_workers = self._contacts()
         self._control_workers = [Worker("control", self._control.run)]
         self._played = [Worker(name, work) for name, work in (simulated.workers if simulated is not None else ())]
@@ -293,8 +297,10 @@ class App:
         old, new = before.lines(), self.plan.lines()
         gone = [name for name in old if new.get(name) != old[name]]
         _end([self._source_workers.pop(name) for name in gone if name in self._source_workers], 2.0)
+        self._sources = {name: source for name, source in self._sources.items() if name not in gone}
         for source in self.plan.sources(self._inbox.tell, self.clock):
             if source.name not in self._source_workers:
+                self._sources = {**self._sources, source.name: source}  # replaced as a whole: others read it
                 self._source_workers[source.name] = Worker(f"source-{source.name}", source.run)
                 self._source_workers[source.name].start()
         if before.config.contact != self.plan.config.contact:
@@ -302,6 +308,12 @@ class App:
             self._contact_workers = self._contacts()
             for worker in self._contact_workers:
                 worker.start()
+
+    def _lender(self, port: str, name: str) -> Lender | None:
+        """Who has this port now; a simulated one is known by its bus or device only. For the control's threads."""
+        sources = self._sources
+        found = next((source for source in sources.values() if port and same_port(source.port, port)), None)
+        return found if found is not None or self._simulation is None else sources.get(name)
 
     def _renew_brokers(self, before: Plan) -> None:
         old, new = before.brokers(), self.plan.brokers()

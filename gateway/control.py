@@ -68,8 +68,11 @@ class Control:
         tell: Callable[[object], None],
         clock: Clock,
         simulate: Callable[[str, list[str]], str] | None = None,
+        lend: Callable[[socket.socket, dict[str, Any], str], None] | None = None,
     ) -> None:
+        """`lend` serves a connection for as long as a port is lent (`lending.Desk`)."""
         self._state, self._doorman, self._tell, self._clock, self._simulate = state, doorman, tell, clock, simulate
+        self._lend = lend
         self._one_at_a_time = threading.Semaphore(1)  # scrypt costs memory: one PIN check at a time
 
     def admit(self, doorman: Doorman) -> None:
@@ -114,17 +117,17 @@ class Control:
         with connection.makefile("rb") as stream:
             line = stream.readline(MAX_REQUEST_BYTES)
         try:
-            answer = self._answer(line, _peer(connection), acting=acting)
+            request = _read(line)
+            if acting and request["verb"] == "lend" and self._lend is not None:
+                self._lend(connection, request, _peer(connection))
+                return
+            answer = self._answer(request, _peer(connection), acting=acting)
         except (Refused, Unavailable) as error:
             answer = {"ok": False, "error": str(error)}
         connection.sendall(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
 
-    def _answer(self, line: bytes, peer: str, *, acting: bool) -> dict[str, Any]:
-        try:
-            request = json.loads(line)
-            verb = request["verb"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise Refused(say("the request is not a JSON object with a verb")) from error
+    def _answer(self, request: dict[str, Any], peer: str, *, acting: bool) -> dict[str, Any]:
+        verb = request["verb"]
         if acting and verb == "sim":
             if self._simulate is None:
                 raise Refused(say("this gateway is not simulated: its pins and ports are real and cannot be driven"))
@@ -146,6 +149,15 @@ class Control:
         known = {key: request.get(key) for key in _COMMAND_FIELDS}
         rest = {k: v for k, v in request.items() if k not in {*_COMMAND_FIELDS, "verb", "by", "pin", "lang"}}
         return Command(verb, by, self._clock.now(), **known, arguments=rest, peer=peer, reply=reply)
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    try:
+        request: dict[str, Any] = json.loads(line)
+        request["verb"] = str(request["verb"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Refused(say("the request is not a JSON object with a verb")) from error
+    return request
 
 
 def _peer(connection: socket.socket) -> str:

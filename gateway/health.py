@@ -16,6 +16,7 @@ HAPPENING_S = 60.0  # an alarm about something that only happened is over so lon
 SILENT_CYCLES = 5  # a device may miss so many answers …
 SILENT_S = 15.0  # … and this is the shortest time before its silence is an alarm
 TIMEOUTS_S = 2.5  # real seconds of serial timeouts, which a simulated clock does not make faster
+LOAN_S = 300.0  # a port may be lent for so long before that is an alarm
 CLOCK_S = 300.0  # a clock may need so long after the start to be set
 
 # name: (kind, severity, clear_after_s)
@@ -64,6 +65,7 @@ class DeviceWatch:
     answered: Moment | None = None
     cause: str = "-"
     slack_s: float = 0.0  # `TIMEOUTS_S` by the clock in use
+    returned: Moment | None = None  # its port came back, and it has not answered since
 
     @property
     def silent_after_s(self) -> float:
@@ -77,6 +79,7 @@ class Health:
     devices: dict[str, DeviceWatch]
     started: Moment
     bus_errors: dict[str, str] = field(default_factory=dict)
+    lent: dict[str, Moment] = field(default_factory=dict)  # since when a bus is lent; until one of its devices answers
 
     @property
     def buses(self) -> tuple[str, ...]:
@@ -94,23 +97,39 @@ class Health:
             case Readings(device, readings):
                 watch = self.devices[device]
                 watch.answered, watch.cause = readings[0].at if readings else now, "-"
+                watch.returned = None
+                self.lent.pop(watch.bus, None)
                 yield _find(f"device-{device}", Signal.CLEAR, now, text("device", device))
             case Lost(device, cause, detail, _):
                 self.devices[device].cause = f"{cause}: {detail}" if detail else cause
-            case BusState(bus, devices, error, at):
-                parts = f"{error}; {', '.join(devices)}" if error else ", ".join(devices)
-                if error is None:
-                    self.bus_errors.pop(bus, None)
+            case BusState(bus, _, None, at):
+                self.bus_errors.pop(bus, None)
+                for watch in self.devices.values():
+                    if watch.bus == bus:
+                        watch.returned = watch.returned or at
+                yield from self._bus(message)
+            case BusState(bus, _, str(error), at, lent):
+                self.bus_errors[bus] = error
+                if lent:
+                    self.lent.setdefault(bus, at)
                 else:
-                    self.bus_errors[bus] = error
-                if bus in self.buses:
-                    signal = Signal.CLEAR if error is None else Signal.BREACH
-                    yield _find(f"bus-{bus}", signal, at, text("bus", bus, parts), error)
+                    yield from self._bus(message)
+
+    def _bus(self, message: BusState) -> Iterator[Finding]:
+        bus, devices, error = message.bus, ", ".join(message.devices), message.error
+        if bus in self.buses:
+            signal = Signal.CLEAR if error is None else Signal.BREACH
+            parts = devices if error is None else f"{error}; {devices}"
+            yield _find(f"bus-{bus}", signal, message.at, text("bus", bus, parts), error)
 
     def tick(self, now: Moment) -> Iterator[Finding]:
-        """Silence of devices, grouped: while their port itself has failed, that is the one alarm."""
+        """Silence of devices, grouped: while their port itself has failed, or is lent, that is the one alarm."""
+        for bus, lent in self.lent.items():
+            if bus in self.bus_errors and now.seconds_since(lent) > LOAN_S:
+                devices = tuple(device.name for device in self.devices.values() if device.bus == bus)
+                yield from self._bus(BusState(bus, devices, self.bus_errors[bus], now))
         for device in self.devices.values():
-            since = device.answered or self.started
+            since = device.returned or device.answered or self.started
             if device.bus in self.bus_errors or now.seconds_since(since) < device.silent_after_s:
                 continue
             what = text("device", device.name, device.cause)

@@ -51,12 +51,13 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class BusState:
-    """A port was opened (`error` is None) or failed. `devices` share its fate."""
+    """A port was opened (`error` is None) or failed. `devices` share its fate. `lent`: on purpose, for a time."""
 
     bus: str
     devices: tuple[str, ...]
     error: str | None
     at: Moment
+    lent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

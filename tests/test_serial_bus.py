@@ -20,6 +20,7 @@ from gateway.config import Bus
 from gateway.simulate.clock import FastClock
 from gateway.sources import plan
 from gateway.sources.link import Link, PortError
+from gateway.sources.loans import Loan
 from gateway.sources.serial_bus import BoundDevice
 from gateway.values import BusState, LineHealth, Lost, Readings
 from tests.kit_bus import Running, ScriptedBus, device, patient
@@ -323,7 +324,7 @@ def test_a_lent_port_can_be_opened_by_others_and_comes_back(line: ScriptedBus) -
 
     with Running(line.port, [device(1)]) as bus:
         bus.wait(readings("unit-1"))
-        bus.bus.lend(10.0, granted.set)
+        bus.bus.lend(Loan(10.0, granted.set))
         assert granted.wait(3)
         guest = Link(Bus(port=str(line.port)))
         guest.close()
@@ -331,11 +332,11 @@ def test_a_lent_port_can_be_opened_by_others_and_comes_back(line: ScriptedBus) -
         bus.bus.give_back()
         bus.wait(readings("unit-1"), after=mark)
         granted.clear()
-        bus.bus.lend(0.2, granted.set)
+        bus.bus.lend(Loan(0.2, granted.set))
         assert granted.wait(3)
         bus.wait(readings("unit-1"), after=len(bus.told))
 
-        assert any("lent" in (m.error or "") for m in bus.told if isinstance(m, BusState))
+        assert any("lent to another program" in (m.error or "") and m.lent for m in bus.told if isinstance(m, BusState))
 
 
 class Oops(Exception):

@@ -7,17 +7,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
+from drivers.base import Driver
 from drivers.library import find
 from gateway import config
 from gateway.errors import ConfigError
 from gateway.moment import Clock
+from gateway.sources.loans import Lender
 from gateway.sources.polled import PolledDevice
 from gateway.sources.serial_bus import SerialBus
 from gateway.sources.transports import HidRaw, I2c, TcpLines, TextFile, Transport
 from gateway.sources.unit import BoundDevice
 
 
-class Source(Protocol):
+class Source(Lender, Protocol):
     name: str
 
     def run(self, stop: threading.Event) -> None: ...
@@ -25,22 +27,30 @@ class Source(Protocol):
 
 def source_for(bound: BoundDevice, port: str, tell: Callable[[object], None], clock: Clock) -> Source:
     """The source of a device that has `port` to itself; the line's speed and parity are its driver's."""
-    driver = bound.driver
-    if driver.transport == "serial":
-        line = config.Bus.model_construct(
-            port=port, baud=driver.baud, parity=driver.parity, stop_bits=driver.stop_bits, gap=0.02
-        )
-        return SerialBus(bound.name, line, [bound], tell, clock)
+    if bound.driver.transport == "serial":
+        return SerialBus(bound.name, line_of(bound.driver, port), [bound], tell, clock)
+    return PolledDevice(bound, way_to(bound.driver, port), tell, clock, port)
+
+
+def line_of(driver: Driver, port: str) -> config.Bus:
+    """The serial line of a device that has `port` to itself."""
+    return config.Bus.model_construct(
+        port=port, baud=driver.baud, parity=driver.parity, stop_bits=driver.stop_bits, gap=0.02
+    )
+
+
+def way_to(driver: Driver, port: str) -> Callable[[], Transport]:
+    """What opens the way to a device that has no serial line."""
     ways: dict[str, Callable[[], Transport]] = {
         "file": partial(TextFile, port),
         "hid": partial(HidRaw, port),
         "tcp": partial(TcpLines, port),
     }
     if driver.transport in ways:
-        return PolledDevice(bound, ways[driver.transport], tell, clock)
+        return ways[driver.transport]
     if driver.address is None:
-        raise ConfigError(f"device {bound.name}: an I2C device needs an address")
-    return PolledDevice(bound, partial(I2c, port, driver.address), tell, clock)
+        raise ConfigError(f"{driver.name}: an I2C device needs an address")
+    return partial(I2c, port, driver.address)
 
 
 def bind(tables: config.Config) -> list[BoundDevice]:

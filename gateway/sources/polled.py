@@ -9,8 +9,10 @@ from functools import partial
 
 from drivers.base import Measurement
 from drivers.errors import DeviceError, DeviceFault, NotReady
+from gateway.catalogue import say
 from gateway.moment import NANO, Clock
 from gateway.sources.link import PortError
+from gateway.sources.loans import Loan, Loans
 from gateway.sources.marking import Marking
 from gateway.sources.transports import SLICE_S, Transport
 from gateway.sources.unit import PATIENCE, BoundDevice, same_unit
@@ -24,12 +26,22 @@ AWAY_AFTER = 2  # failures in a row after which it counts as away, and is starte
 
 
 class PolledDevice:
-    """`open_port` gives the way to the device, or raises PortError; `run` owns it."""
+    """`open_port` gives the way to the device at `port`, or raises PortError; `run` owns it.
+
+    `lend` and `give_back` may be called from any thread.
+    """
 
     def __init__(
-        self, bound: BoundDevice, open_port: Callable[[], Transport], tell: Callable[[object], None], clock: Clock
+        self,
+        bound: BoundDevice,
+        open_port: Callable[[], Transport],
+        tell: Callable[[object], None],
+        clock: Clock,
+        port: str = "",
     ) -> None:
         self.name = bound.name
+        self.port = port
+        self._loans = Loans()
         self._driver = bound.driver
         self._every_s = max(bound.every_s, bound.driver.every_s)
         self._open_port = open_port
@@ -46,6 +58,8 @@ class PolledDevice:
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. The port's troubles are told and outlived; only a bug is raised."""
         while not stop.is_set():
+            if self._loans.serve(stop, self._lent):
+                continue
             transport: Transport | None = None
             try:
                 transport = self._open_port()
@@ -58,9 +72,17 @@ class PolledDevice:
                     transport.close()
             self._wait(stop, self._now() + REOPEN_S)
 
+    def lend(self, loan: Loan) -> None:
+        """Closes the port so that another program may use it."""
+        self._loans.lend(loan)
+
+    def give_back(self) -> None:
+        """Ends a loan before its time."""
+        self._loans.give_back()
+
     def _serve(self, transport: Transport, stop: threading.Event) -> None:
         due = self._now()
-        while not stop.is_set():
+        while not stop.is_set() and not self._loans.waiting:
             outcome = contained(partial(self._ask, transport, stop))
             if isinstance(outcome, PortError):
                 raise outcome
@@ -103,22 +125,26 @@ class PolledDevice:
         self._up = False
         self._marking.lost()
 
-    def _port_state(self, error: str | None) -> None:
+    def _lent(self, loan: Loan) -> None:
+        self._away()
+        self._port_state(say("port {port} is lent to {who}", port=self.port, who=loan.who), lent=True)
+
+    def _port_state(self, error: str | None, *, lent: bool = False) -> None:
         if error == self._state:
             return
         self._state = error
         log.log(
             logging.WARNING if error else logging.INFO,
             "event=%s device=%s error=%r",
-            "port-failed" if error else "port-open",
+            "port-lent" if lent else "port-failed" if error else "port-open",
             self.name,
             error,
         )
-        self._tell(BusState(self.name, (self.name,), error, self._clock.now()))
+        self._tell(BusState(self.name, (self.name,), error, self._clock.now(), lent))
 
     def _now(self) -> float:
         return self._clock.now().mono_ns / NANO
 
     def _wait(self, stop: threading.Event, until: float) -> None:
-        while not stop.is_set() and (left_s := until - self._now()) > 0:
+        while not stop.is_set() and not self._loans.waiting and (left_s := until - self._now()) > 0:
             stop.wait(min(self._clock.pause(left_s), SLICE_S))

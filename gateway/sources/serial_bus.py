@@ -11,11 +11,8 @@ The port is closed and opened again by itself when two answers in a row are stra
 from __future__ import annotations
 
 import logging
-import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from drivers.errors import BadChecksum, BadFrame, DeviceError, DeviceFault, NotReady, Timeout
@@ -25,6 +22,7 @@ from gateway.catalogue import say
 from gateway.moment import NANO, Clock
 from gateway.sources.exchange import SLICE_S, Exchange, Garbled
 from gateway.sources.link import Link, PortError
+from gateway.sources.loans import Loan, Loans
 from gateway.sources.plan import Planner
 from gateway.sources.unit import BoundDevice, Unit
 from gateway.values import BusState, Lost
@@ -43,12 +41,6 @@ REST_S = 0.2  # between two questions to one device: cheap transmitters ask for 
 EARLY = 0.75  # a talking device may be so much earlier than its interval, so that jitter costs no frame
 
 
-@dataclass(frozen=True, slots=True)
-class _Loan:
-    seconds: float  # real ones
-    granted: Callable[[], None]
-
-
 class SerialBus:
     """`run` owns the port. `lend` and `give_back` may be called from any thread."""
 
@@ -65,7 +57,7 @@ class SerialBus:
         self._tell = tell
         self._clock = clock
         self._units = {device.name: Unit(device) for device in devices}
-        self._loans: queue.SimpleQueue[_Loan | None] = queue.SimpleQueue()
+        self._loans = Loans()
         self._state: str | None = "not yet opened"
         self._opened = 0.0
         self._health_due = 0.0
@@ -74,7 +66,7 @@ class SerialBus:
         """Until `stop` is set. The port's troubles are told and outlived; only a bug is raised."""
         self._health_due = self._now() + HEALTH_S
         while not stop.is_set():
-            if self._lent(stop):
+            if self._loans.serve(stop, self._lent):
                 continue
             try:
                 link = Link(self._config)
@@ -93,13 +85,17 @@ class SerialBus:
             finally:
                 link.close()
 
-    def lend(self, seconds: float, granted: Callable[[], None]) -> None:
-        """Closes the port for at most `seconds` (real) so that another program may use it; `granted` is called then."""
-        self._loans.put(_Loan(seconds, granted))
+    @property
+    def port(self) -> str:
+        return self._config.port
+
+    def lend(self, loan: Loan) -> None:
+        """Closes the port so that another program may use it."""
+        self._loans.lend(loan)
 
     def give_back(self) -> None:
         """Ends a loan before its time."""
-        self._loans.put(None)
+        self._loans.give_back()
 
     # ---- the open port
 
@@ -114,7 +110,7 @@ class SerialBus:
         turns = ((unit.name, unit.every_s) for unit in self._units.values())
         planner = Planner(turns, self._now(), self._config.gap)
         strange = 0
-        while not stop.is_set() and self._loans.empty():
+        while not stop.is_set() and not self._loans.waiting:
             self._report_health(exchange)
             name, wait_s = planner.next(self._now())
             if name is None:
@@ -160,7 +156,7 @@ class SerialBus:
         scanner = Scanner(read.frame)
         heard = self._now()
         told = heard - unit.every_s
-        while not stop.is_set() and self._loans.empty():
+        while not stop.is_set() and not self._loans.waiting:
             self._report_health(exchange)
             outcome: object = contained(partial(unit.hear, exchange, link, scanner, SLICE_S))
             now = self._now()
@@ -194,16 +190,21 @@ class SerialBus:
         if unit.failed(error):
             self._tell(Lost(unit.name, type(error).__name__, str(error), self._clock.now()))
 
-    def _port_state(self, error: str | None) -> None:
+    def _lent(self, loan: Loan) -> None:
+        for unit in self._units.values():
+            unit.lost()  # whoever has the port may give it another address, or plug in another unit
+        self._port_state(say("port {port} is lent to {who}", port=self._config.port, who=loan.who), lent=True)
+
+    def _port_state(self, error: str | None, *, lent: bool = False) -> None:
         """Told when it changes; in the words of `error`."""
         if error == self._state:
             return
         if error is None:
             log.info("event=port-open bus=%s port=%s", self.name, self._config.port)
         else:
-            log.warning("event=port-failed bus=%s error=%r", self.name, error)
+            log.warning("event=%s bus=%s error=%r", "port-lent" if lent else "port-failed", self.name, error)
         self._state = error
-        self._tell(BusState(self.name, tuple(self._units), error, self._clock.now()))
+        self._tell(BusState(self.name, tuple(self._units), error, self._clock.now(), lent))
 
     def _report_health(self, exchange: Exchange) -> None:
         if self._now() < self._health_due:
@@ -213,7 +214,7 @@ class SerialBus:
         for unit in self._units.values():
             self._tell(unit.health(self.name, exchange.echo, at))
 
-    # ---- time and loans
+    # ---- time
 
     def _now(self) -> float:
         """Seconds of the product's clock."""
@@ -225,23 +226,8 @@ class SerialBus:
 
     def _wait(self, stop: threading.Event, seconds: float) -> None:
         deadline = self._now() + seconds
-        while not stop.is_set() and self._loans.empty() and (left_s := deadline - self._now()) > 0:
+        while not stop.is_set() and not self._loans.waiting and (left_s := deadline - self._now()) > 0:
             stop.wait(min(self._clock.pause(left_s), SLICE_S))
-
-    def _lent(self, stop: threading.Event) -> bool:
-        """Carries out a loan, if one was asked for; the port is closed here."""
-        try:
-            loan = self._loans.get_nowait()
-        except queue.Empty:
-            return False
-        if loan is None:
-            return True
-        self._port_state(say("port {port} is lent to another program", port=self._config.port))
-        loan.granted()
-        deadline = time.monotonic() + loan.seconds
-        while not stop.is_set() and self._loans.empty() and (left_s := deadline - time.monotonic()) > 0:
-            stop.wait(min(left_s, SLICE_S))
-        return True
 
 
 def _unheard(scanner: Scanner, seconds: float) -> DeviceError:
