@@ -65,7 +65,7 @@ def test_the_picture_shows_what_presses() -> None:
     )
     text = drawn(View("no way", rows, ("zj-no2 is silent",), sounding=True), ROW)
 
-    for words in ("leak alarm [bold]", "active unacknowledged", "12 s ago", "late", "drill", "not proven", "stored"):
+    for words in ("leak alarm [bold]", "active and not acknowledged", "12 s ago", "late", "drill", "not proven", "stored"):
         assert words in " ".join(text.split())
     assert "! no way" in text
     assert "! zj-no2 is silent" in text
@@ -205,7 +205,7 @@ def test_as_plain_lines(tmp_path: Path) -> None:
                 process.kill()
 
     assert 0 == process.returncode
-    assert "zj-no1 leak-button raised active_unacknowledged leak alarm [bold]" in out
+    assert "zj-no1 leak-button raised active and not acknowledged leak alarm [bold]" in out
     assert "itself" in listener.on("command/ack")[0].json["note"]
     assert listener.on("receipt/county")
 

@@ -24,6 +24,7 @@ from gateway.sinks.troubles import LinkLost
 from gateway.station.desk import Desk, Heard, Row
 from gateway.station.settings import StationConfig
 from gateway.station.store import Kept, Store
+from gateway.vocabulary import word
 
 log = logging.getLogger(__name__)
 
@@ -254,7 +255,7 @@ def _pressing(row: Row) -> tuple[bool, int, str]:
 
 def line(row: Row) -> str:
     """One event for people. What came late carries both times."""
-    parts = [row.sensed[11:19], row.venue, row.alarm, row.transition, row.state]
+    parts = [row.sensed[11:19], row.venue, row.alarm, word(row.transition), word(row.state)]
     if row.late:
         parts.append(say("(late: came {time})", time=row.received.text()[11:19]))
     if row.drill:

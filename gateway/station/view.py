@@ -10,6 +10,7 @@ from gateway.catalogue import say
 from gateway.moment import Moment
 from gateway.station.desk import Row
 from gateway.station.station import View
+from gateway.vocabulary import word
 
 _STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
 
@@ -39,7 +40,7 @@ def _cells(row: Row, now: Moment, *, chosen: bool) -> tuple[Text, ...]:
     marks += [] if row.believed else [say("stored, the venue is not heard")]
     came = say("{seconds:.0f} s ago", seconds=now.seconds_since(row.received))
     what = say("{text}", text=row.text) if row.text else ""
-    state = ", ".join([row.state.replace("_", " "), *marks])
+    state = ", ".join([word(row.state), *marks])
     cells = (">" if chosen else "", row.venue, row.alarm, state, row.sensed[11:19], came, what)
     return tuple(Text(cell) for cell in cells)  # what a venue writes is text, never markup
 
