@@ -6,23 +6,11 @@ from gateway.alarm_words import Alarm, Definition, Given, Signal, State
 from gateway.catalogue import N_, say
 from gateway.errors import Refused
 from gateway.moment import Moment
+from gateway.vocabulary import word
 
 SHELVE_AT_MOST_S = 8 * 3600.0  # one shift: what is hidden for longer is taken out of service, by name
 HIDING = frozenset({Signal.SHELVE, Signal.SUPPRESS, Signal.REMOVE})
 _NEED_NOTE = HIDING | {Signal.RESET}
-
-_STATES = {
-    State.NORMAL: N_("normal"),
-    State.PENDING: N_("normal"),
-    State.ACTIVE_UNACKNOWLEDGED: N_("active and not acknowledged"),
-    State.ACTIVE_ACKNOWLEDGED: N_("active and acknowledged"),
-    State.CLEARED_UNACKNOWLEDGED: N_("over and not acknowledged"),
-    State.LATCHED_UNACKNOWLEDGED: N_("over, latched and not acknowledged"),
-    State.LATCHED_ACKNOWLEDGED: N_("over, latched and acknowledged"),
-    State.SHELVED: N_("shelved"),
-    State.SUPPRESSED: N_("suppressed"),
-    State.OUT_OF_SERVICE: N_("out of service"),
-}
 
 _CANNOT = {
     Signal.ACKNOWLEDGE: N_("there is nothing to acknowledge: the alarm is {state}"),
@@ -68,7 +56,7 @@ def _came_since(alarm: Alarm, now: Moment) -> str:
         "{who} was first, {ago:.0f} s ago; the alarm is now {state}",
         who=alarm.actor,
         ago=now.seconds_since(alarm.acted),
-        state=say(_STATES[alarm.state]),
+        state=word(alarm.state),
     )
 
 
@@ -82,4 +70,4 @@ def refusal(alarm: Alarm, signal: Signal) -> str:
     active = (State.ACTIVE_UNACKNOWLEDGED, State.ACTIVE_ACKNOWLEDGED, State.LATCHED_ACKNOWLEDGED)
     if signal is Signal.RESET and state in active:
         return say("the condition still stands: it is reset when the contact or the value is back to normal")
-    return say(_CANNOT[signal], state=say(_STATES[state]))
+    return say(_CANNOT[signal], state=word(state))

@@ -17,6 +17,7 @@ from gateway.errors import Refused
 from gateway.journal.reader import EventReader
 from gateway.journal.verify import Finding, verify
 from gateway.values import Event
+from gateway.vocabulary import word
 
 PAGE = 500
 FOLLOW_EVERY_S = 0.5
@@ -70,7 +71,13 @@ def _line(event: Event) -> str:
     fields = json.loads(event.body)
     text = fields.get("text") or {}
     value = "" if fields.get("value") is None else f"{fields['value']} {fields.get('unit') or ''}".strip()
-    parts = [fields.get("time") or event.at.text(), event.stream, event.alarm, fields.get("transition"), value]
+    parts = [
+        fields.get("time") or event.at.text(),
+        event.stream,
+        event.alarm,
+        word(fields.get("transition") or ""),
+        value,
+    ]
     parts.append(say("{text}", text=text) if text else "")
     if fields.get("by"):
         parts.append(f"[{fields['by']}]")

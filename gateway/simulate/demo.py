@@ -45,6 +45,7 @@ from gateway.simulate.watcher import Watcher
 from gateway.station.settings import Acting, StationConfig
 from gateway.station.station import Station as FarStation
 from gateway.values import STREAMS
+from gateway.vocabulary import word
 from gateway.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -283,7 +284,7 @@ class Plain:
             self._tale = demo.tale
             _line(now, "--", self._tale)
         for line in demo.watcher.far.news():
-            _line(line.time, str(line.event["transition"]), view.sentence(line))
+            _line(line.time, word(line.event["transition"]), view.sentence(line))
         for way in demo.watcher.far.ways:
             for index, (step, seconds) in enumerate(view.steps(demo.config, way)):
                 if seconds is not None and (way.hash, step) not in self._steps:

@@ -17,6 +17,7 @@ from rich.text import Text
 from gateway.catalogue import N_, say
 from gateway.config import Config, Rule
 from gateway.simulate.farside import FarSide, Line, Point, Way
+from gateway.vocabulary import word
 
 EVENTS_SHOWN = 6
 ALARMS_SHOWN = 5
@@ -25,16 +26,6 @@ BAR_CELLS = 22
 STALE_S = 6.0  # of the venue's clock, beyond the longest interval of the demo's devices
 _FULL, _EMPTY, _LIMIT = "█", "·", "┃"
 
-STATES: dict[str, str] = {
-    "active_unacknowledged": N_("raised, nobody has answered"),
-    "active_acknowledged": N_("raised, acknowledged"),
-    "cleared_unacknowledged": N_("over, nobody has answered"),
-    "latched_unacknowledged": N_("over, latched, nobody has answered"),
-    "latched_acknowledged": N_("over, latched, acknowledged"),
-    "shelved": N_("put aside"),
-    "suppressed": N_("suppressed"),
-    "out_of_service": N_("out of service"),
-}
 STEPS: dict[str, str] = {
     "pressed": N_("pressed"),
     "opened": N_("opened"),
@@ -184,7 +175,7 @@ def _validity(scene: Scene, point: Point) -> tuple[str, float | None, str]:
         return "", point.value, "green"
     if point.quality == "suspect":
         return say("not yet confirmed"), point.value, "yellow"
-    return say("not valid: {reason}", reason=say(point.reason or "-")), None, "yellow"
+    return say("not valid: {reason}", reason=word(point.reason or "-")), None, "yellow"
 
 
 def _bar(name: str, value: float | None, rule: Rule | None, style: str) -> Text:
@@ -228,7 +219,7 @@ def _contacts(scene: Scene) -> RenderableType:
     parts: list[tuple[str, str]] = []
     for name in scene.config.contact:
         state = str(scene.far.contacts.get(name, {}).get("state", "unknown"))
-        parts += [(f"{name} ", ""), (say(state), _CONTACT_STYLE.get(state, "yellow"))]
+        parts += [(f"{name} ", ""), (word(state), _CONTACT_STYLE.get(state, "yellow"))]
         if name in scene.lamps:
             parts += [("  ", ""), (say("lamp") + " ", "dim"), ("●" if scene.lamps[name] else "○", "bold yellow")]
         parts.append(("     ", ""))
@@ -277,9 +268,9 @@ def _alarms(scene: Scene) -> RenderableType:
     for alarm in standing[:ALARMS_SHOWN]:
         severity = str(alarm.get("severity"))
         grid.add_row(
-            Text(f" {say(severity)} ", style=_SEVERITY.get(severity, "")),
+            Text(f" {word(severity)} ", style=_SEVERITY.get(severity, "")),
             Text(str(alarm.get("alarm"))),
-            Text(say(STATES.get(str(alarm.get("state")), str(alarm.get("state"))))),
+            Text(word(alarm.get("state"))),
             Text(str(alarm.get("since") or "")[11:19], style="dim"),
         )
     if len(standing) > ALARMS_SHOWN:
@@ -297,7 +288,7 @@ def _events(scene: Scene) -> RenderableType:
     grid = _grid(0, 0, 1)
     lines = list(scene.far.lines)[-room:]
     for line in lines:
-        grid.add_row(Text(line.time, style="dim"), Text(say(str(line.event["transition"]))), Text(sentence(line)))
+        grid.add_row(Text(line.time, style="dim"), Text(word(line.event["transition"])), Text(sentence(line)))
     for _ in range(room - len(lines)):
         grid.add_row("")
     return grid

@@ -1,0 +1,103 @@
+"""The program's own words (states, transitions, causes ...) as people read them; in files and messages they stay codes.
+
+Of ISA-18.2 in English, of Chinese exam administration and alarm standards in Chinese.
+"""
+
+from __future__ import annotations
+
+from gateway.catalogue import N_, say
+
+STATES: dict[str, str] = {
+    "normal": N_("normal"),
+    "pending": N_("normal"),
+    "active_unacknowledged": N_("active and not acknowledged"),
+    "active_acknowledged": N_("active and acknowledged"),
+    "cleared_unacknowledged": N_("over and not acknowledged"),
+    "latched_unacknowledged": N_("over, latched and not acknowledged"),
+    "latched_acknowledged": N_("over, latched and acknowledged"),
+    "shelved": N_("shelved"),
+    "suppressed": N_("suppressed"),
+    "out_of_service": N_("out of service"),
+}
+TRANSITIONS: dict[str, str] = {
+    "raised": N_("raised"),
+    "repeated": N_("repeated"),
+    "updated": N_("updated"),
+    "acknowledged": N_("acknowledged"),
+    "cleared": N_("cleared"),
+    "reset": N_("reset"),
+    "shelved": N_("shelved"),
+    "unshelved": N_("unshelved"),
+    "suppressed": N_("suppressed"),
+    "released": N_("released"),
+    "removed": N_("removed"),
+    "returned": N_("returned"),
+    "escalated": N_("escalated"),
+    "received": N_("received"),
+    "expired": N_("expired"),
+}
+SEVERITIES: dict[str, str] = {
+    "critical": N_("critical"),
+    "high": N_("high"),
+    "medium": N_("medium"),
+    "low": N_("low"),
+}
+CONTACTS: dict[str, str] = {
+    "safe": N_("safe"),
+    "active": N_("active"),
+    "cut": N_("cut"),
+    "short": N_("shorted"),
+    "unknown": N_("unknown"),
+}
+LINKS: dict[str, str] = {
+    "connected": N_("connected"),
+    "connecting": N_("connecting"),
+    "refused": N_("refused"),
+    "unreachable": N_("unreachable"),
+    "bad-certificate": N_("bad certificate"),
+    "bad-clock": N_("clock not set"),
+    "stopped": N_("stopped"),
+}
+# Why a device gives no usable answer: the names of `drivers/errors.py`.
+CAUSES: dict[str, str] = {
+    "Timeout": N_("no answer"),
+    "BadFrame": N_("an answer that is not one"),
+    "BadChecksum": N_("a damaged answer"),
+    "DeviceFault": N_("it reports a fault of its own"),
+    "NotReady": N_("not ready yet"),
+}
+REASONS: dict[str, str] = {
+    "found-at-start": N_("found at the start"),
+    "restart": N_("after a restart"),
+    "stuck": N_("held for long"),
+    "realarm": N_("still there"),
+    "not a number": N_("not a number"),
+}
+WHENS: dict[str, str] = {
+    "session": N_("session"),
+    "listening": N_("listening test"),
+    "quiet": N_("quiet hours"),
+    "night": N_("night"),
+    "day": N_("day"),
+    "exam-day": N_("exam day"),
+    "custody": N_("papers sealed"),
+    "always": N_("always"),
+}
+CLOCKS: dict[str, str] = {
+    "synchronised": N_("set by a time source"),
+    "unsynchronised": N_("not set by a time source"),
+    "floor": N_("not set; the last known time is used"),
+}
+QUALITIES: dict[str, str] = {
+    "good": N_("good"),
+    "suspect": N_("not yet confirmed"),
+    "invalid": N_("not valid"),
+    "missing": N_("missing"),
+}
+_ALL = STATES | TRANSITIONS | SEVERITIES | CONTACTS | LINKS | CAUSES | REASONS | WHENS | CLOCKS | QUALITIES
+
+
+def word(code: object) -> str:
+    """What people read for a code; the code itself where it has no words (a name, a device's own text)."""
+    text = str(code)
+    return say(_ALL[text]) if text in _ALL else text
