@@ -70,10 +70,12 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def demo(folder: Path, *arguments: str, terminal: int | None = None) -> Iterator[subprocess.Popen[str]]:
+def demo(
+    folder: Path, *arguments: str, text: str = STORY, terminal: int | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A demo in a process group of its own, whose temporary files go below `folder`."""
     story = folder / "story.toml"
-    story.write_text(STORY)
+    story.write_text(text)
     (folder / "tmp").mkdir()
     child = subprocess.Popen(
         [sys.executable, "-m", "gateway", "demo", "--scenario", str(story), "--lang", "en", *arguments],
@@ -94,11 +96,15 @@ def demo(folder: Path, *arguments: str, terminal: int | None = None) -> Iterator
                 stream.close()
 
 
+def running(folder: Path) -> list[str]:
+    """Processes that name the demo's temporary folder."""
+    found = subprocess.run(["pgrep", "-af", str(folder / "tmp")], capture_output=True, text=True, check=False)
+    return found.stdout.splitlines()
+
+
 def left_behind(folder: Path) -> list[str]:
     """Files below the demo's temporary folder, and processes that still name it."""
-    files = [str(path) for path in (folder / "tmp").rglob("*")]
-    found = subprocess.run(["pgrep", "-af", str(folder / "tmp")], capture_output=True, text=True, check=False)
-    return files + found.stdout.splitlines()
+    return [str(path) for path in (folder / "tmp").rglob("*")] + running(folder)
 
 
 def test_the_demo_tells_its_story_to_the_end_and_leaves_nothing(folder: Path) -> None:
@@ -142,6 +148,22 @@ def test_a_stopped_demo_ends_at_once_and_leaves_nothing(folder: Path, number: in
     assert left_behind(folder) == []
 
 
+def test_a_killed_demo_takes_its_broker_along(folder: Path) -> None:
+    """Even a demo that could not say goodbye leaves no broker running."""
+    with demo(folder, "--plain") as child:
+        assert child.stdout is not None
+        assert "It begins" in child.stdout.readline()
+        before = running(folder)
+        child.kill()
+        child.wait()
+        end = time.monotonic() + 5
+        while running(folder) and time.monotonic() < end:
+            select.select([], [], [], 0.05)
+
+    assert len(before) == 1
+    assert running(folder) == []
+
+
 def test_the_live_view_is_drawn_on_a_terminal(folder: Path) -> None:
     """On a terminal the levels, the paper room, the alarms and the story are drawn, and Ctrl-C ends it."""
     ours, theirs = pty.openpty()
@@ -175,7 +197,8 @@ def _until(terminal: int, words: str, within_s: float) -> str:
 def test_a_picture_is_written_and_loads_nothing_from_anywhere(folder: Path) -> None:
     """`--record` writes an SVG of the view at the story's picture, which names no other address."""
     picture = folder / "docs" / "demo.svg"
-    with demo(folder, "--plain", "--speed", "40", "--record", str(picture)) as child:
+    story = 'title = { en = "", zh = "" }\n[[step]]\nafter = "1s"\n[[step]]\nafter = "1s"\npicture = true\n'
+    with demo(folder, "--plain", "--record", str(picture), text=story) as child:
         _, errors = child.communicate(timeout=60)
     svg = picture.read_text("utf-8")
 
@@ -190,7 +213,7 @@ def test_without_mosquitto_the_embedded_broker_serves(folder: Path) -> None:
     story = folder / "story.toml"
     story.write_text(STORY)
     with ExitStack() as stack:
-        show = Demo(scenario.load(story), 15.0, stack, embedded=True)
+        show = Demo(scenario.load(story), 25.0, stack, embedded=True)
         end = threading.Event()
         show.play(end, _Silent(end, show), None)
         ways = show.watcher.far.ways

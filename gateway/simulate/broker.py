@@ -26,8 +26,10 @@ HOST = "127.0.0.1"
 STARTS_WITHIN_S = 20.0
 ENDS_WITHIN_S = 2.0
 LOOK_S = 0.05
-# Without no-delay an acknowledgement may wait 40 ms for company.
+# No-delay: an acknowledgement would wait up to 40 ms for company.
 _SETTINGS = "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n"
+# Started by root it would change to a user of its own, which undoes that it ends with the demo.
+_AS_ROOT = "user root\n"
 
 
 class DemoBroker:
@@ -46,7 +48,7 @@ class DemoBroker:
         self._command = [sys.executable, "-m", "gateway.simulate.broker", str(self.port)]
         if not embedded and mosquitto is not None:
             settings = folder / "mosquitto.conf"
-            settings.write_text(_SETTINGS.format(port=self.port))
+            settings.write_text(_SETTINGS.format(port=self.port) + (_AS_ROOT if os.geteuid() == 0 else ""))
             self._command = [mosquitto, "-c", str(settings)]
         self._process: subprocess.Popen[bytes] | None = None
 
