@@ -48,7 +48,7 @@ after = "5s"
 do = ["broker up"]
 
 [[step]]
-after = "75s"
+after = "90s"
 do = ["leak-button release"]
 
 [[step]]
@@ -225,6 +225,8 @@ def test_without_mosquitto_the_embedded_broker_serves(folder: Path) -> None:
 
 class _Silent(Plain):
     """A screen that shows nothing, and ends the demo when every way is at its end."""
+
+    linger_s = 20.0
 
     def __init__(self, end: threading.Event, demo: Demo) -> None:
         super().__init__(demo)

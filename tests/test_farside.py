@@ -21,6 +21,7 @@ from gateway.payloads import Origin
 from gateway.simulate import view
 from gateway.simulate.farside import FarSide
 from gateway.values import Reading, Readings
+from gateway.vocabulary import word
 
 ZONE = ZoneInfo("Asia/Shanghai")
 ORIGIN = Origin("demo-no1", "run", ZONE, simulated=True)
@@ -129,7 +130,7 @@ def test_a_level_over_its_limit_is_judged_by_its_mean() -> None:
 UNKNOWN = [
     ("suspect", 26.0, None, "26.0", "not yet confirmed"),
     ("invalid", 26.0, "warm-up", "--.-", "not valid: warm-up"),
-    ("missing", None, "Timeout", "--.-", "not valid: Timeout"),
+    ("missing", None, "Timeout", "--.-", f"not valid: {word('Timeout')}"),
 ]
 
 
@@ -185,4 +186,4 @@ def test_alarms_stand_in_order_of_their_gravity() -> None:
         far.take(f"environment/alarm/{name}", body, AT)
 
     assert ["leak-button", "dust"] == [alarm["alarm"] for alarm in far.standing()]
-    assert "raised, nobody has answered" in row(drawn(far), "critical")
+    assert word("active_unacknowledged") in row(drawn(far), word("critical"))
