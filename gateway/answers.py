@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.board import unit_of
 from gateway.book import Page, Sent
-from gateway.catalogue import say
+from gateway.catalogue import say, sentence
 from gateway.errors import Refused
 from gateway.health import DeviceWatch
 from gateway.moment import Moment
@@ -37,7 +37,7 @@ class Answers:
                 raise Refused(say("{verb} is not something this gateway knows", verb=question.verb))
             question.reply({"ok": True, **self._known[question.verb](question)})
         except Refused as error:
-            question.reply({"ok": False, "error": str(error)})
+            question.reply({"ok": False, "error": sentence(error)})
 
     def status(self, now: Moment) -> dict[str, Any]:
         """How the gateway is. Unknown is said to be unknown."""
@@ -57,8 +57,8 @@ class Answers:
             "unacknowledged": book.unacknowledged(),
             "contacts": {name: watch.state.value for name, watch in engine.watches.items()},
             "devices": {name: _device(watch, now) for name, watch in engine.health.devices.items()},
-            "brokers": {name: f"{state.state}: {state.detail}" for name, state in engine.links.items()},
-            "storage": {name: state.error or "ok" for name, state in engine.storage.items()},
+            "brokers": {name: {"state": each.state, "detail": each.detail} for name, each in engine.links.items()},
+            "storage": {name: say(state.error) if state.error else "ok" for name, state in engine.storage.items()},
             "stored": engine.stored,
             "last_event": book.chain.number,
         }
@@ -109,9 +109,10 @@ class Answers:
 
 def _device(watch: DeviceWatch, now: Moment) -> str:
     if watch.answered is None:
-        return f"never answered ({watch.cause})"
+        return say("never answered ({cause})", cause=watch.cause)
     age_s = now.seconds_since(watch.answered)
-    return "ok" if age_s < watch.silent_after_s else f"silent for {age_s:.0f} s ({watch.cause})"
+    silent = say("silent for {age:.0f} s ({cause})", age=age_s, cause=watch.cause)
+    return "ok" if age_s < watch.silent_after_s else silent
 
 
 def _way(sent: Sent, stored: bool) -> str:

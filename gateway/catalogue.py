@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 LANGUAGES = ("zh", "en")
 _LOCALE = Path(__file__).parent / "locale"
@@ -24,6 +25,11 @@ def choose(language: str | None = None) -> str:
     global _chosen  # noqa: PLW0603  one language a process, chosen once at its start
     wanted = language or next((os.environ[k] for k in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(k)), "")
     _chosen = "zh" if locale.normalize(wanted).lower().startswith("zh") else "en"
+    return _chosen
+
+
+def chosen() -> str:
+    """The language of `say`."""
     return _chosen
 
 
@@ -48,10 +54,27 @@ def both(message: str, /, **values: object) -> dict[str, str]:
     return {language: _in(language, message, values) for language in LANGUAGES}
 
 
+def sentence(error: Exception) -> str:
+    """What an exception says; `str(error)` would forget what `say` remembers."""
+    return error.args[0] if error.args and isinstance(error.args[0], Said) else str(error)
+
+
 def again(said: object) -> dict[str, str]:
     """What `say` made, or an exception of it, in every language; anything else as it is."""
     text = said.args[0] if isinstance(said, Exception) and said.args else said
     return both(text.message, **text.values) if isinstance(text, Said) else dict.fromkeys(LANGUAGES, str(text))
+
+
+def spoken(answer: Any, language: str) -> Any:
+    """A tree of dictionaries and lists, with whatever `say` made in it said in this language."""
+    match answer:
+        case Said():
+            return _in(language, answer.message, answer.values)
+        case dict():
+            return {key: spoken(value, language) for key, value in answer.items()}
+        case list() | tuple():
+            return [spoken(value, language) for value in answer]
+    return answer
 
 
 def N_(message: str, /) -> str:  # noqa: N802  gettext's usual name for "translated later"

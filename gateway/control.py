@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.catalogue import say
+from gateway.catalogue import LANGUAGES, chosen, say, sentence, spoken
 from gateway.config import Person
 from gateway.errors import Refused, Unavailable
 from gateway.moment import Clock
@@ -116,6 +116,7 @@ class Control:
         """Answer one request on a connection."""
         with connection.makefile("rb") as stream:
             line = stream.readline(MAX_REQUEST_BYTES)
+        request: dict[str, Any] = {}
         try:
             request = _read(line)
             if acting and request["verb"] == "lend" and self._lend is not None:
@@ -123,7 +124,9 @@ class Control:
                 return
             answer = self._answer(request, _peer(connection), acting=acting)
         except (Refused, Unavailable) as error:
-            answer = {"ok": False, "error": str(error)}
+            answer = {"ok": False, "error": sentence(error)}
+        if request.get("lang") in LANGUAGES:  # the asker's, whatever the service itself speaks
+            answer = spoken(answer, request["lang"])
         connection.sendall(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
 
     def _answer(self, request: dict[str, Any], peer: str, *, acting: bool) -> dict[str, Any]:
@@ -173,7 +176,7 @@ def ask(state: Path, request: dict[str, Any], *, acting: bool = False) -> dict[s
         connection.settimeout(ANSWER_TIMEOUT_S + 5)
         try:
             connection.connect(str(path))
-            connection.sendall(json.dumps(request).encode() + b"\n")
+            connection.sendall(json.dumps({"lang": chosen(), **request}).encode() + b"\n")
             with connection.makefile("rb") as stream:
                 answer: dict[str, Any] = json.loads(stream.readline())
         except PermissionError as error:

@@ -14,17 +14,35 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rich.cells import cell_len, set_cell_size
+
 from gateway import settings
-from gateway.catalogue import say
+from gateway.catalogue import N_, say
 from gateway.config import Config
 from gateway.control import ask
 from gateway.errors import Refused, Unavailable
 from gateway.values import CUSTODY_KINDS
+from gateway.vocabulary import word
 
 Level = Literal["good", "warning", "bad"]
 FREE_MIB = 200
 THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 _MARK = {"good": "+", "warning": "!", "bad": "x"}
+_TITLES: dict[str, str] = {
+    "configuration": N_("configuration"),
+    "gateway": N_("gateway"),
+    "in force": N_("in force"),
+    "station": N_("station"),
+    "wiring": N_("wiring"),
+    "contacts": N_("contacts"),
+    "devices": N_("devices"),
+    "brokers": N_("brokers"),
+    "storage": N_("storage"),
+    "clock": N_("clock"),
+    "power": N_("power"),
+    "ports": N_("ports"),
+    "alarms": N_("alarms"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +71,20 @@ Check = Callable[[Patient], Iterator[Finding]]
 
 def doctor_main(args: argparse.Namespace) -> int:
     """Prints every finding; 0 when none is bad, 1 otherwise."""
+    if args.bus:
+        from gateway.bus_check import bus_main  # noqa: PLC0415  it opens ports, which no other check does
+
+        return bus_main(args)
     findings = examine(gather(args.state, args.config))
     if args.json:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:
+        titles = {finding.check: say(_TITLES[finding.check]) for finding in findings}
+        width = max(map(cell_len, titles.values()))
         for finding in findings:
-            print(f" {_MARK[finding.level]} {finding.check:<14} {finding.what}")
+            print(f" {_MARK[finding.level]} {set_cell_size(titles[finding.check], width)} {finding.what}")
             if finding.remedy:
-                print(f"   {'':<14} -> {finding.remedy}")
+                print(f"   {' ' * width} -> {finding.remedy}")
         bad = sum(finding.level == "bad" for finding in findings)
         print(say("{bad} of {all} checks are red", bad=bad, all=len(findings)))
     return 1 if any(finding.level == "bad" for finding in findings) else 0
@@ -136,7 +160,7 @@ def _contacts(patient: Patient) -> Iterator[Finding]:
         if state == "safe":
             yield Finding("contacts", "good", say("{contact} is safe", contact=name))
         else:
-            what = say("{contact} is {state}", contact=name, state=say(state))
+            what = say("{contact} is {state}", contact=name, state=word(state))
             yield Finding("contacts", "bad", what, say("look at the contact, its wire and its pin"))
 
 
@@ -154,7 +178,9 @@ def _brokers(patient: Patient) -> Iterator[Finding]:
     if patient.config is not None and patient.config.mqtt is None:
         yield Finding("brokers", "bad", say("no broker is configured: nobody outside hears of anything"), "[mqtt]")
     for name, state in brokers.items():
-        yield Finding("brokers", "good" if state.startswith("connected") else "bad", f"{name}: {state}")
+        good = state["state"] == "connected"
+        what = f"{name}: {word(state['state'])}" + (f": {state['detail']}" if state["detail"] else "")
+        yield Finding("brokers", "good" if good else "bad", what)
 
 
 def _storage(patient: Patient) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from functools import partial
 
 from drivers.base import Measurement
 from drivers.errors import DeviceError, DeviceFault, NotReady
-from gateway.catalogue import say
+from gateway.catalogue import say, sentence
 from gateway.moment import NANO, Clock
 from gateway.sources.link import PortError
 from gateway.sources.loans import Loan, Loans
@@ -65,7 +65,7 @@ class PolledDevice:
                 transport = self._open_port()
                 self._serve(transport, stop)
             except PortError as error:
-                self._port_state(str(error))
+                self._port_state(sentence(error))
                 self._away()
             finally:
                 if transport is not None:

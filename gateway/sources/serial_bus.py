@@ -18,7 +18,7 @@ from functools import partial
 from drivers.errors import BadChecksum, BadFrame, DeviceError, DeviceFault, NotReady, Timeout
 from drivers.frames import Scanner
 from gateway import config
-from gateway.catalogue import say
+from gateway.catalogue import say, sentence
 from gateway.moment import NANO, Clock
 from gateway.sources.exchange import SLICE_S, Exchange, Garbled
 from gateway.sources.link import Link, PortError
@@ -71,7 +71,7 @@ class SerialBus:
             try:
                 link = Link(self._config)
             except PortError as error:
-                self._port_state(str(error))
+                self._port_state(sentence(error))
                 self._wait(stop, REOPEN_S)
                 continue
             self._opened = self._now()
@@ -79,7 +79,7 @@ class SerialBus:
             try:
                 self._serve(link, stop)
             except PortError as error:
-                self._port_state(str(error))
+                self._port_state(sentence(error))
                 for unit in self._units.values():
                     unit.lost()
             finally:
