@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from gateway import payloads
 from gateway.alarms import Given, Signal
-from gateway.catalogue import again, say
+from gateway.catalogue import again, say, sentence
+from gateway.deeds import Deeds
 from gateway.errors import Refused
 from gateway.health import happening, text
 from gateway.signing import Door
@@ -38,6 +39,7 @@ class Acts:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._door = Door(engine.config.person, engine.config.station)
+        self._deeds = Deeds(engine)
 
     def reconfigured(self) -> None:
         """Persons and stations may be others now."""
@@ -51,7 +53,7 @@ class Acts:
             if kind == "receipt":
                 receipt = self._door.receipt(message, engine.book.stream_of)
                 engine.book.receive(receipt.hash, receipt.station, message.at)
-                engine.show_lamps(message.at)
+                engine.show(message.at)
             else:
                 self._obey(self._door.command(message, engine.out.nonces(message.sink)), message.sink)
         except Refused as error:
@@ -64,7 +66,7 @@ class Acts:
         try:
             answer = {"ok": True, **self._act(command)}
         except Refused as error:
-            answer = {"ok": False, "error": str(error)}
+            answer = {"ok": False, "error": sentence(error)}
         if command.reply is not None:
             command.reply(answer)
 
@@ -89,8 +91,9 @@ class Acts:
         broker = main if sink == "mqtt" or main is None else main.second
         page = self._engine.book.pages.get(command.alarm or "")
         custody = page is not None and page.definition.custody
-        if command.verb == "reset" and custody and not (broker is not None and broker.reset_custody):
-            raise Refused(say("leak and seal alarms are reset at the venue, not from afar"))
+        local = command.verb == "retire" or (command.verb == "reset" and custody)
+        if local and not (broker is not None and broker.reset_custody):
+            raise Refused(say("leak and seal alarms are reset, and contacts retired, at the venue, not from afar"))
         return self._act(command)
 
     def _resend(self, command: Command) -> dict[str, Any]:
@@ -107,8 +110,12 @@ class Acts:
         return {"stream": stream, "first": first, "last": last}
 
     def _act(self, command: Command) -> dict[str, Any]:
-        """Do as a person says to one alarm; the alarm as it stands then. Raises Refused."""
+        """Do as a person says; for an alarm the alarm as it stands then. Raises Refused."""
         engine = self._engine
+        if command.verb in self._deeds.known:
+            answer = self._deeds.known[command.verb](command)
+            engine.show(command.at)
+            return answer
         signal = _SIGNALS.get(command.verb)
         if signal is None:
             raise Refused(say("{verb} is not something this gateway does", verb=command.verb))
@@ -124,5 +131,5 @@ class Acts:
             for_s=float(lasting) if isinstance(lasting, int | float) else None,
         )
         engine.book.signal(command.alarm, signal, command.at, given)
-        engine.show_lamps(command.at)
+        engine.show(command.at)
         return engine.answers.summary(engine.book.pages[command.alarm])

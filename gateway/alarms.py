@@ -81,6 +81,7 @@ _PEOPLE = frozenset(
     {Signal.ACKNOWLEDGE, Signal.RESET, Signal.DRILL, Signal.SHELVE, Signal.UNSHELVE}
     | {Signal.SUPPRESS, Signal.RELEASE, Signal.REMOVE, Signal.RETURN}
 )
+DRILL_S = 15 * 60.0  # a drill is over after that, whoever has forgotten it
 _OPENING = (Signal.HELD, Signal.PRESS, Signal.REALARM, Signal.DRILL)
 
 # ---- the table ---------------------------------------------------------------------------------------------------
@@ -155,12 +156,14 @@ TABLE: Mapping[State, Mapping[Signal, tuple[Way, ...]]] = {
     },
     State.LATCHED_UNACKNOWLEDGED: {
         Signal.ACKNOWLEDGE: (Way(State.LATCHED_ACKNOWLEDGED, "acknowledged"),),
+        Signal.EXPIRE: (Way(State.NORMAL, "expired", If.DRILL),),
         Signal.HELD: _REAL_OR_REPEATED,
         Signal.PRESS: _REAL_OR_REPEATED,
         **_stay(State.LATCHED_UNACKNOWLEDGED, Signal.UPDATE, Signal.ESCALATE, Signal.RECEIVE),
     },
     State.LATCHED_ACKNOWLEDGED: {
         Signal.RESET: (Way(State.NORMAL, "reset", If.QUIET),),
+        Signal.EXPIRE: (Way(State.NORMAL, "expired", If.DRILL),),
         Signal.HELD: _REAL_OR_REPEATED,
         Signal.PRESS: _REAL_OR_REPEATED,
         **_stay(State.LATCHED_ACKNOWLEDGED, Signal.UPDATE, Signal.RECEIVE),
@@ -243,7 +246,12 @@ def due(definition: Definition, alarm: Alarm) -> Moment | None:
 
 
 def resume(definition: Definition, alarm: Alarm, now: Moment) -> tuple[Alarm, tuple[Transition, ...]]:
-    """After a restart: a standing alarm of custody is said again, as the same activation, in the state it had (A9)."""
+    """After a restart: a standing alarm of custody is said again, as the same activation, in the state it had (A9).
+
+    A drill ends with it.
+    """
+    if alarm.standing and alarm.drill:
+        return _go(_Case(definition, Signal.EXPIRE, now, str, Given(reason="restart")), alarm)
     if not (definition.custody and alarm.standing):
         return alarm, ()
     alarm = replace(alarm, revision=alarm.revision + 1)
@@ -284,6 +292,8 @@ def _timers(definition: Definition, alarm: Alarm) -> list[tuple[Moment, Signal, 
         running.append((alarm.shelved_until, Signal.EXPIRE, NOTHING))
     if alarm.state is State.ACTIVE_ACKNOWLEDGED and alarm.acknowledged is not None and definition.repeat_after_s:
         running.append((alarm.acknowledged.after(definition.repeat_after_s), Signal.REALARM, Given(reason="realarm")))
+    if alarm.drill and alarm.standing and alarm.raised is not None:
+        running.append((alarm.raised.after(DRILL_S), Signal.EXPIRE, Given(reason="drill-over")))
     active = alarm.state in (State.ACTIVE_UNACKNOWLEDGED, State.ACTIVE_ACKNOWLEDGED)
     if active and alarm.changed is not None and definition.stuck_after_s and not alarm.stuck:
         running.append((alarm.changed.after(definition.stuck_after_s), Signal.STUCK, Given(reason="stuck")))
@@ -296,6 +306,8 @@ def _timers(definition: Definition, alarm: Alarm) -> list[tuple[Moment, Signal, 
 
 def _go(case: _Case, alarm: Alarm) -> tuple[Alarm, tuple[Transition, ...]]:
     """One row of the table."""
+    if alarm.drill and not alarm.standing:  # the drill is over: nothing that follows is marked
+        alarm = replace(alarm, drill=False)
     before = alarm
     if case.signal in (Signal.HELD, Signal.PRESS):
         alarm = replace(alarm, condition=True, changed=case.now, turning=None, blind=None, stuck=False)

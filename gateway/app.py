@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import queue
 import signal
 import sys
 import threading
@@ -73,6 +74,7 @@ class Switchboard:
         self.contacts: Contacts | None = None
         self.pumps: Mapping[str, MqttPump] = {}  # replaced as a whole, never changed
         self.beats = 0
+        self.retired: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._notifier = notifier
 
     def event(self, event: Event, snapshot: bytes) -> None:
@@ -118,6 +120,9 @@ class Switchboard:
     def nonces(self, sink: str) -> tuple[str, ...]:
         return self.pumps[sink].nonces if sink in self.pumps else ()
 
+    def retire(self, name: str) -> None:
+        self.retired.put(name)
+
     def alive(self) -> None:
         """The engine has taken a tick: systemd's watchdog is fed by nothing else."""
         self.beats += 1
@@ -150,8 +155,9 @@ class App:
         self._stalled = False
         now = self.clock.now()
         sha256 = loaded.sha256 if loaded is not None else _digest(config)
-        merged = armed.merge(simulation.config if simulation is not None else config, state)
-        self.plan = Plan.of(merged.config, sha256, merged.kept)
+        self._given = simulation.config if simulation is not None else config
+        merged = armed.merge(self._given, state)
+        self.plan = Plan.of(merged, sha256)
         zone = Calendar(merged.config).zone
         self.origin = Origin(merged.config.venue.id, new_run(), zone, simulated=simulation is not None)
         self.out = Switchboard(state, self.clock, self._inbox.tell, zone, self._notifier)
@@ -248,6 +254,7 @@ class App:
             now = self.clock.now()
             self._inbox.tell(Tick(now))
             self._watch_card(now)
+            self._retire()
             if self.reloading.is_set():
                 self.reloading.clear()
                 self.reload()
@@ -282,16 +289,31 @@ class App:
         self._tell_configuration(loaded)
         if loaded.refused_sha256 is not None or loaded.sha256 == self.plan.sha256:
             return
-        merged = armed.merge(loaded.config, self.state)
-        before, self.plan = self.plan, Plan.of(merged.config, loaded.sha256, merged.kept)
-        self._loaded = loaded
+        self._given, self._loaded = loaded.config, loaded
+        self._renew(loaded.sha256)
+        log.info("event=reloaded configuration=%s", loaded.sha256)
+
+    def _retire(self) -> None:
+        """What persons have retired is forgotten; contacts at once, the venue's id with the next start."""
+        names = [self.out.retired.get_nowait() for _ in range(self.out.retired.qsize())]
+        for name in names:
+            try:
+                armed.retire(name, self.plan.config, self.state)
+            except OSError as error:
+                log.warning("event=not-retired name=%s error=%r", name, str(error))
+        if any(name != "custody" for name in names):  # that custody is over the engine knows already
+            self._renew(self.plan.sha256)
+
+    def _renew(self, sha256: str) -> None:
+        """Run on the configuration that was given, with what must stay armed."""
+        merged = armed.merge(self._given, self.state)
+        before, self.plan = self.plan, Plan.of(merged, sha256)
         health, points = self.plan.watchers(self.clock)
         self._inbox.tell(Reconfigured(self.plan, health, points, self.clock.now()))
         self._control.admit(Doorman({person.id: person for person in merged.config.person}, self.clock))
         self._renew_sources(before)
         self._renew_brokers(before)
         self._keep_armed()
-        log.info("event=reloaded configuration=%s", loaded.sha256)
 
     def _renew_sources(self, before: Plan) -> None:
         old, new = before.lines(), self.plan.lines()

@@ -1,7 +1,8 @@
 """Contacts that stay armed: a new configuration cannot take a leak, seal or tamper contact away in silence.
 
 The state directory keeps the custody contacts that were in force, and the venue's id. What the new file lacks stays
-armed, and is an alarm, until a named person retires it.
+armed, and is an alarm, until a named person retires it. It keeps as well that a custody was ended by name: a [custody]
+table with another start begins anew.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.config import Config, Contact
+from gateway.config import Config, Contact, Custody
 from gateway.journal.files import write_durably
 from gateway.values import CUSTODY_KINDS
 
@@ -29,16 +30,20 @@ class Armed:
 
     config: Config
     kept: tuple[str, ...]
+    custody_ended: bool = False  # by a named person
 
 
 def merge(config: Config, state: Path) -> Armed:
-    """The configuration to run: the file's, and beside it every contact of custody that was armed before."""
+    """The configuration to run: the file's, and beside it every contact of custody that was armed before.
+
+    One that the file makes a contact of another kind stays what it was.
+    """
     before = _read(state)
     kept: list[str] = []
     contacts: dict[str, Contact] = dict(config.contact)
     for name, written in before.get("contact", {}).items():
         now = config.contact.get(name)
-        if now is not None and now.kind in CUSTODY_KINDS:
+        if now is not None and now.kind == written.get("kind"):
             continue
         try:
             contacts[name] = Contact.model_validate(written)
@@ -50,29 +55,45 @@ def merge(config: Config, state: Path) -> Armed:
     if "venue" in before and before["venue"] != venue.id:
         venue = venue.model_copy(update={"id": before["venue"]})
         kept.append("venue.id")
-    return Armed(config.model_copy(update={"contact": contacts, "venue": venue}), tuple(kept))
+    ended = config.custody is not None and before.get("custody_ended") == _start(config.custody)
+    return Armed(config.model_copy(update={"contact": contacts, "venue": venue}), tuple(kept), ended)
 
 
 def keep(config: Config, state: Path) -> None:
     """Remember what is armed now. Raises OSError."""
-    contacts = {name: _written(contact) for name, contact in config.contact.items() if contact.kind in CUSTODY_KINDS}
-    data = json.dumps({"venue": config.venue.id, "contact": contacts}, ensure_ascii=False, indent=1).encode()
-    path = state / FILE
-    if not path.exists() or path.read_bytes() != data:
-        write_durably(path, data)
-
-
-def retire(name: str, state: Path) -> bool:
-    """Forget one contact, or the venue's id; True when it was kept. It is gone with the next start or reload."""
     before = _read(state)
-    if name == "venue.id" and "venue" in before:
+    contacts = {name: _written(contact) for name, contact in config.contact.items() if contact.kind in CUSTODY_KINDS}
+    _write(state, before | {"venue": config.venue.id, "contact": contacts})
+
+
+def retire(name: str, config: Config, state: Path) -> bool:
+    """Forget one contact, the venue's id, or ("custody") that papers are stored; True when there was such a thing.
+
+    `config`: the one in force. A contact is gone with the next start or reload. Raises OSError.
+    """
+    before = _read(state)
+    if name == "custody" and config.custody is not None:
+        before["custody_ended"] = _start(config.custody)
+    elif name == "venue.id" and "venue" in before:
         del before["venue"]
     elif name in before.get("contact", {}):
         del before["contact"][name]
     else:
         return False
-    write_durably(state / FILE, json.dumps(before, ensure_ascii=False, indent=1).encode())
+    _write(state, before)
     return True
+
+
+def _start(custody: Custody) -> str:
+    """What tells one custody from another."""
+    return custody.start.isoformat()
+
+
+def _write(state: Path, content: dict[str, Any]) -> None:
+    data = json.dumps(content, ensure_ascii=False, indent=1).encode()
+    path = state / FILE
+    if not path.exists() or path.read_bytes() != data:
+        write_durably(path, data)
 
 
 def _written(contact: Contact) -> dict[str, Any]:

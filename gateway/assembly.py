@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import rule_sets
+from gateway.armed import Armed
 from gateway.board import Board, Instrument
 from gateway.book import Book, Sent
 from gateway.calendar import Calendar
@@ -29,17 +30,18 @@ RECENT = 1000  # events of earlier runs whose receipts are still known
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One configuration in force. `kept`: what its file would have disarmed (`armed.py`)."""
+    """One configuration in force. `kept`: what its file would have disarmed, `custody_ended`: by name (`armed.py`)."""
 
     config: Config
     sha256: str
     kept: tuple[str, ...]
     devices: tuple[BoundDevice, ...]
+    custody_ended: bool = False
 
     @classmethod
-    def of(cls, config: Config, sha256: str, kept: tuple[str, ...]) -> Plan:
+    def of(cls, merged: Armed, sha256: str) -> Plan:
         """Raises ConfigError for a device that cannot be bound to its driver."""
-        return cls(config, sha256, kept, tuple(bind(config)))
+        return cls(merged.config, sha256, merged.kept, tuple(bind(merged.config)), merged.custody_ended)
 
     def watchers(self, clock: Clock) -> tuple[Health, Points]:
         """What watches the devices, and what judges their points."""
@@ -53,7 +55,8 @@ class Plan:
             )
         instruments = {bound.name: Instrument(bound.every_s, bound.driver.points) for bound in self.devices}
         rules = rule_sets.build(self.config, instruments)
-        return Health(devices, now), Points(Board(instruments, now), Calendar(self.config), rules)
+        calendar = Calendar(self.config, custody_ended=self.custody_ended)
+        return Health(devices, now), Points(Board(instruments, now), calendar, rules)
 
     def brokers(self) -> dict[str, Mqtt]:
         """By the name of their sink; the first one carries the readings."""

@@ -154,20 +154,33 @@ class Book:
     # ---- what happens --------------------------------------------------------------------------------------------
 
     def find(self, finding: Finding) -> None:
-        page = self.pages[finding.alarm]
         silent = finding.signal in (Signal.CLEAR, Signal.UNKNOWN) and finding.evidence.value is None
-        if not silent:
-            page.evidence = finding.evidence
-        self.signal(finding.alarm, finding.signal, finding.at, finding.given)
+        evidence = None if silent else finding.evidence
+        self.signal(finding.alarm, finding.signal, finding.at, finding.given, evidence)
 
-    def signal(self, name: str, signal: Signal, now: Moment, given: Given = alarms.NOTHING) -> tuple[Transition, ...]:
-        """Step one alarm and record what passed. Raises `Refused` when a person's command may not be done."""
+    def signal(
+        self,
+        name: str,
+        signal: Signal,
+        now: Moment,
+        given: Given = alarms.NOTHING,
+        evidence: Evidence | None = None,
+    ) -> tuple[Transition, ...]:
+        """Step one alarm and record what passed.
+
+        `evidence` is from now on that of the alarm; of an update it is only its own, because a note beside the alarm
+        says nothing of why it stands.
+
+        Raises `Refused` when a person's command may not be done.
+        """
         page = self.pages[name]
         alarm, passed = alarms.step(page.definition, page.alarm, signal, now, lambda: uuid7(now.wall_ns), given=given)
         if alarm is not page.alarm:
             page.stand(alarm)
+        if evidence is not None and signal is not Signal.UPDATE:
+            page.evidence = evidence
         if passed:
-            self._record(page, passed)
+            self._record(page, passed, evidence)
             self.publish(page, now)
             if page.definition.custody:
                 self._latch()
@@ -182,6 +195,10 @@ class Book:
     def due(self) -> int | None:
         """mono_ns at which `tick` must be called next, None when time alone changes nothing."""
         return min((page.due_ns for page in self.pages.values() if page.due_ns is not None), default=None)
+
+    def alarm(self, name: str) -> Alarm | None:
+        page = self.pages.get(name)
+        return None if page is None else page.alarm
 
     def confirmed(self) -> dict[str, bool]:
         return {name: page.alarm.condition for name, page in self.pages.items()}
@@ -220,13 +237,13 @@ class Book:
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
-    def _record(self, page: Page, passed: Iterable[Transition]) -> None:
+    def _record(self, page: Page, passed: Iterable[Transition], evidence: Evidence | None = None) -> None:
         definition = page.definition
         for transition in passed:
             needs_receipt = definition.custody and transition.name not in ROUTINE
             event = self.chain.make(
                 definition.stream,
-                self._fields(page, transition),
+                self._fields(page, transition, evidence or page.evidence),
                 at=transition.at,
                 urgent=definition.custody,
                 needs_receipt=needs_receipt,
@@ -241,8 +258,9 @@ class Book:
             )
             self.outputs.event(event, payloads.encode(_snapshot(definition, transition.alarm, page.evidence)))
 
-    def _fields(self, page: Page, transition: Transition) -> dict[str, object]:
-        definition, alarm, evidence, given = page.definition, transition.alarm, page.evidence, transition.given
+    def _fields(self, page: Page, transition: Transition, evidence: Evidence) -> dict[str, object]:
+        definition, alarm, given = page.definition, transition.alarm, transition.given
+        noted = transition.name == "updated" and (evidence is not page.evidence or not alarm.standing)
         return {
             "time": transition.at.text(self.zone),
             "mono_ms": transition.at.mono_ns // 1_000_000,
@@ -264,7 +282,7 @@ class Book:
             "set": evidence.rule_set,
             "session": self.session(transition.at),
             "reason": given.reason or evidence.reason,
-            "text": happened(transition.name, evidence.what, given.by, given.note),
+            "text": happened("noted" if noted else transition.name, evidence.what, given.by, given.note),
             "drill": alarm.drill,
             "simulated": self.origin.simulated,
             "by": given.by,
@@ -285,6 +303,7 @@ class Book:
             "revision": alarm.revision,
             "since": (alarm.raised or now).text(self.zone) if alarm.standing else None,
             "text": page.evidence.what,
+            "drill": alarm.drill and alarm.standing,
             "life": to_json(alarm),
         }
         state = payloads.alarm_state(

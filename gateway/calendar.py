@@ -3,8 +3,9 @@
 Times without an offset in the configuration are the venue's own (Asia/Shanghai unless it says otherwise), whatever the
 machine's zone is. Windows begin with their first moment and end before their last.
 
-While the clock is not synchronised custody holds whenever the configuration has it, and without a [custody] table it
-holds always: papers whose presence is not known are taken to be there.
+Custody begins by the calendar and goes on after its end until a named person ends it. While the clock is not
+synchronised it holds whenever the configuration has it, and without a [custody] table always: papers whose presence is
+not known are taken to be there.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Phase:
 
 
 class Calendar:
-    def __init__(self, config: Config, night: tuple[time, time] = NIGHT) -> None:
+    def __init__(self, config: Config, night: tuple[time, time] = NIGHT, *, custody_ended: bool = False) -> None:
+        """`custody_ended`: a named person has ended the custody that the configuration has."""
         self.zone = ZoneInfo(config.venue.timezone)
         self._quiet: tuple[Quiet, ...] = config.quiet
         self._night = night
@@ -71,6 +73,7 @@ class Calendar:
             "exam-day": exam_days,
         }
         self._custody: _Window | None = None
+        self._custody_ended = custody_ended
         if config.custody is not None:
             self._custody = self._window("custody", config.custody.start, config.custody.end)
         self._daily_of: date | None = None  # the day that `_daily` is made for
@@ -93,9 +96,23 @@ class Calendar:
     def _custody_span(self, now: Moment, before_s: float, after_s: float) -> Span | None:
         if self._custody is None:
             return Span("custody")
+        if self._custody_ended:
+            return None
+        if self.custody_overdue(now):
+            return Span("custody", self._custody.span.start)
         if now.clock is not ClockState.SYNCHRONISED:
             return self._custody.span
         return _first([self._custody], now, before_s, after_s)
+
+    def custody_overdue(self, now: Moment) -> bool:
+        """Whether the end of custody has certainly passed, and nobody has ended it."""
+        if self._custody is None or self._custody_ended or now.clock is not ClockState.SYNCHRONISED:
+            return False
+        return now.wall_ns / NANO >= self._custody.end_s
+
+    def end_custody(self) -> None:
+        """A named person has ended it."""
+        self._custody_ended = True
 
     def _today(self, now: Moment) -> Mapping[When, Sequence[_Window]]:
         """The windows of yesterday, today and tomorrow: with margins and over midnight the others may hold too."""

@@ -11,7 +11,9 @@ from pathlib import Path
 from gateway import __version__
 from gateway.catalogue import choose, say
 from gateway.errors import ConfigError, Refused, Unavailable
+from gateway.journal.parser import add_journal_parser
 from gateway.state import default_state
+from gateway.survey_parser import add_survey_parsers
 
 DONE, FAILED, USAGE, CONFIG_UNUSABLE = 0, 1, 2, 78
 
@@ -132,6 +134,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     doctor = command("doctor", "gateway.doctor:doctor_main", say("what is wrong, and how to mend it"), stateful, tables)
     doctor.add_argument("config", type=Path, nargs="?")
+    doctor.add_argument("--bus", metavar="NAME", help=say("measure which rest between questions this bus needs"))
 
     for name, text in (
         ("status", say("how the gateway is")),
@@ -151,16 +154,25 @@ def build_parser() -> argparse.ArgumentParser:
         ("release", say("end its suppression")),
         ("remove", say("take an alarm out of service")),
         ("return", say("bring it back into service")),
+        ("drill", say("hold a drill of a leak button: the whole way, every message marked")),
+        ("open-window", say("open a sealed door for a time: two persons, one after the other within 2 minutes")),
+        ("retire", say("let go of a contact that is no longer in the configuration, or end custody")),
     ):
-        verb = command(name, "gateway.local:act_main", text, stateful, tables)
+        deed = name in ("open-window", "retire")
+        verb = command(name, f"gateway.local:{'deed' if deed else 'act'}_main", text, stateful, tables)
         verb.set_defaults(verb=name)
-        verb.add_argument("alarm")
+        if deed:
+            verb.add_argument("name", help=say('the contact; with retire also "venue.id" or "custody"'))
+        else:
+            verb.add_argument("alarm")
+            verb.add_argument("--revision", type=int, help=say("the revision you saw (default: the present one)"))
         verb.add_argument("--by", required=True, metavar="PERSON", help=say("who acts: a person of the configuration"))
         verb.add_argument("--note", help=say("a note or reason"))
-        verb.add_argument("--revision", type=int, help=say("the revision you saw (default: the present one)"))
         verb.add_argument("--pin-file", type=Path, help=say("file with the PIN (default: asked for)"))
-        if name == "shelve":
+        if name in ("shelve", "open-window"):
             verb.add_argument("--for", dest="lasting", required=True, metavar="30m", help=say("for how long"))
+    add_journal_parser(verbs, [stateful])
+    add_survey_parsers(verbs, stateful, tables)
     return parser
 
 

@@ -194,6 +194,7 @@ class Contact(Table):
     glitch: Duration = 0.020
     settle: Duration = 0.050
     silent: bool = False  # no local sound
+    longest_opening: Duration = 600.0  # of a seal: open for longer is an alarm
 
 
 class Rule(Table):

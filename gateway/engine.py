@@ -24,6 +24,7 @@ from gateway.findings import Finding
 from gateway.health import (
     Health,
     configuration,
+    custody,
     disarmed,
     happening,
     link,
@@ -39,6 +40,7 @@ from gateway.moment import NANO, Clock, Moment
 from gateway.payloads import Origin
 from gateway.points import Points
 from gateway.publisher import Publisher
+from gateway.seals import Seals
 from gateway.sinks.feeder import Piece
 from gateway.snapshots import from_json
 from gateway.values import (
@@ -80,6 +82,7 @@ class Outputs(book.Outputs, Protocol):
     def storage(self, *, failing: bool) -> None: ...
     def nonces(self, sink: str) -> tuple[str, ...]: ...
     def alive(self) -> None: ...
+    def retire(self, name: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,9 @@ class Engine:
         self.lamps = Lamps(ledger, outputs)
         self.answers = Answers(self)
         self.acts = Acts(self)
+        self.seals = Seals()
         self._heads_at: Moment | None = None
-        self._disarmed: tuple[str, ...] = ()
+        self.disarmed: tuple[str, ...] = ()
         self._handlers: Mapping[type, Callable[[Any], None]] = {
             Readings: self._readings,
             Lost: lambda m: self.find_all(self.health.take(m, m.at)),
@@ -165,10 +169,13 @@ class Engine:
 
     def advance(self, now: Moment) -> None:
         """What has fallen due between messages: a glitch time is over, a hold is over."""
+        if (over := self.seals.due()) is not None and over <= now.mono_ns:
+            self.show(now)
         for watch in self.watches.values():
             due = watch.due()
             if due is not None and due <= now.mono_ns:
                 self.find_all(watch.advance(now))
+                self.show_seal(watch, now)
                 self.publisher.contact(watch, now)
         due = self.book.due()
         if due is not None and due <= now.mono_ns:
@@ -177,8 +184,7 @@ class Engine:
     def due(self) -> int | None:
         """mono_ns at which `advance` has something to do."""
         times = [due for watch in self.watches.values() if (due := watch.due()) is not None]
-        if (own := self.book.due()) is not None:
-            times.append(own)
+        times += [own for own in (self.book.due(), self.seals.due()) if own is not None]
         return min(times, default=None)
 
     def enter(self, now: Moment, kept: Iterable[str]) -> None:
@@ -190,17 +196,21 @@ class Engine:
         for watch in self.watches.values():
             entries += watch.definitions(escalation)
         entries += [disarmed(name) for name in kept]
+        if self.config.custody is not None:
+            entries.append(custody())
         for definition, what in entries:
             self.book.define(definition, what, now)
         self.book.define_left(now)
         self.book.drop(self.book.pages.keys() - {definition.name for definition, _ in entries}, now)
-        self._disarmed = tuple(kept)
+        self.disarmed = tuple(kept)
+        for watch in self.watches.values():
+            self.show_seal(watch, now, publish=False)
 
     def start(self, now: Moment) -> None:
         """Say again what stands, and publish every state there is."""
         self.book.resume(now)
         self._publish_all(now)
-        self.find_all(still_armed(name, now) for name in self._disarmed)
+        self.find_all(still_armed(name, now) for name in self.disarmed)
 
     def _publish_all(self, now: Moment) -> None:
         self.publisher.alarms(now)
@@ -223,26 +233,23 @@ class Engine:
         if watch is None:
             return
         before = (watch.state, watch.error)
+        self.show_seal(watch, message.at)
         self.find_all(watch.take(message))
         self.find_all(watch.advance(message.at))
+        self.show_seal(watch, message.at)
         if (watch.state, watch.error) != before:
             self.publisher.contact(watch, message.at)
 
     def _tick(self, message: Tick) -> None:
         now = message.at
-        self._arm(now)
+        self.show(now)
         self.find_all(self.health.tick(now))
         self.find_all(self.points.judge(now, self.book.confirmed()))
         self.advance(now)
-        self.show_lamps(now)
+        self.show(now)
         if self._heads_at is None or now.seconds_since(self._heads_at) >= HEAD_EVERY_S:
             self._publish_heads(now)
         self.out.alive()
-
-    def _arm(self, now: Moment) -> None:
-        for watch in self.watches.values():
-            if watch.config.kind == "seal":
-                self.find_all(watch.arm(self.points.sealed(now), now))
 
     def find_all(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
@@ -251,9 +258,26 @@ class Engine:
             if watch is not None:
                 self.lamps.show(watch, self.stored, finding.at)
 
-    def show_lamps(self, now: Moment) -> None:
+    def show(self, now: Moment) -> None:
+        """Lamps and seals as they stand now."""
+        for opening in self.seals.over(now):
+            if opening.contact in self.watches:
+                self.find_all([self.watches[opening.contact].note("window-over", now)])
         for watch in self.watches.values():
+            self.show_seal(watch, now)
             self.lamps.show(watch, self.stored, now)
+
+    def show_seal(self, watch: ContactWatch, now: Moment, *, publish: bool = True) -> None:
+        """Judges a sealed door anew by calendar, windows and alarms; publishes what changed."""
+        if watch.config.kind != "seal":
+            return
+        stored = self.points.sealed(now)
+        self.find_all(watch.guarded(self.seals.guard(watch.name, self.book.alarm, now, stored=stored), now))
+        shown = self.seals.guard(watch.name, self.book.alarm, now, stored=stored).shown
+        if shown != watch.seal:
+            watch.seal = shown
+            if publish:
+                self.publisher.contact(watch, now)
 
     def _describe(self) -> None:
         self.publisher.descriptions(self.points, self.watches.values(), self.health.devices, self.config_sha256)
@@ -278,7 +302,7 @@ class Engine:
 
     def _stored(self, message: Stored) -> None:
         self.stored = max(self.stored, message.number)
-        self.show_lamps(message.at)
+        self.show(message.at)
 
     def _accepted(self, message: Accepted) -> None:
         self.book.accepted(message.sink, message.number, None, message.at)
@@ -322,7 +346,7 @@ class Engine:
         self.lamps.forget()
         self.enter(now, plan.kept)
         self._publish_all(now)
-        self.find_all(still_armed(name, now) for name in self._disarmed)
+        self.find_all(still_armed(name, now) for name in self.disarmed)
 
     def _sink(self, message: SinkState) -> None:
         self.links[message.sink] = message

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.alarms import Definition, Given, Signal
-from gateway.catalogue import both
+from gateway.catalogue import both, say
 from gateway.findings import Evidence, Finding
 from gateway.moment import ClockState, Moment
 from gateway.values import BusState, ConfigurationState, Lost, Readings, SetAside, Severity, SinkState, StorageState
+from gateway.vocabulary import word
 from gateway.wording import STANDS, Text
 
 HAPPENING_S = 60.0  # an alarm about something that only happened is over so long after the last time
@@ -47,11 +48,20 @@ def system_definitions(sinks: tuple[str, ...]) -> Iterator[tuple[Definition, Tex
 
 def disarmed(name: str) -> tuple[Definition, Text]:
     """The alarm about a contact (or the venue's id) that the file would have taken away."""
-    return Definition(f"disarm-{name.replace('.', '-')}", "disarm", "high", "gateway"), text("disarm", name)
+    return Definition(disarm_name(name), "disarm", "high", "gateway"), text("disarm", name)
+
+
+def disarm_name(name: str) -> str:
+    return f"disarm-{name.replace('.', '-')}"
+
+
+def custody() -> tuple[Definition, Text]:
+    """Never raised: where it is recorded that custody was ended."""
+    return Definition("custody", "custody", "low", "custody", custody=True), text("custody", "-")
 
 
 def still_armed(name: str, now: Moment) -> Finding:
-    return _find(f"disarm-{name.replace('.', '-')}", Signal.BREACH, now, text("disarm", name), "retire")
+    return _find(disarm_name(name), Signal.BREACH, now, text("disarm", name), "retire")
 
 
 @dataclass(slots=True)
@@ -101,7 +111,8 @@ class Health:
                 self.lent.pop(watch.bus, None)
                 yield _find(f"device-{device}", Signal.CLEAR, now, text("device", device))
             case Lost(device, cause, detail, _):
-                self.devices[device].cause = f"{cause}: {detail}" if detail else cause
+                why = say("{cause}: {detail}", cause=word(cause), detail=detail) if detail else word(cause)
+                self.devices[device].cause = why
             case BusState(bus, _, None, at):
                 self.bus_errors.pop(bus, None)
                 for watch in self.devices.values():
@@ -119,7 +130,7 @@ class Health:
         bus, devices, error = message.bus, ", ".join(message.devices), message.error
         if bus in self.buses:
             signal = Signal.CLEAR if error is None else Signal.BREACH
-            parts = devices if error is None else f"{error}; {devices}"
+            parts = devices if error is None else say("{error}; {devices}", error=error, devices=devices)
             yield _find(f"bus-{bus}", signal, message.at, text("bus", bus, parts), error)
 
     def tick(self, now: Moment) -> Iterator[Finding]:
@@ -141,7 +152,8 @@ class Health:
 
 def configuration(message: ConfigurationState) -> Finding:
     refused = message.refused_sha256
-    reason = None if refused is None else f"{refused[:12]} refused, {message.sha256[:12]} in force: {message.problems}"
+    parts = {"refused": (refused or "")[:12], "used": message.sha256[:12], "problems": message.problems}
+    reason = None if refused is None else say("{refused} refused, {used} in force: {problems}", **parts)
     signal = Signal.CLEAR if refused is None else Signal.BREACH
     name = "configuration-refused"
     return _find(name, signal, message.at, text("configuration", name, reason or "-"), refused)
@@ -154,7 +166,8 @@ def storage(message: StorageState | SetAside) -> Iterator[Finding]:
         return
     name = f"storage-{message.store}"
     signal = Signal.CLEAR if message.error is None else Signal.BREACH
-    reason = f"{message.error}; waiting {message.waiting}, lost {message.lost}"
+    counts = {"waiting": message.waiting, "lost": message.lost}
+    reason = say("{error}; waiting {waiting}, lost {lost}", error=say(message.error or "-"), **counts)
     yield _find(name, signal, message.at, text("storage", name, reason), message.error)
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.catalogue import say
+from rich.cells import cell_len, set_cell_size
+
+from gateway.catalogue import N_, say
 from gateway.config import seconds
 from gateway.control import ask
 from gateway.errors import Refused
+from gateway.vocabulary import word
 
 
 def sim_main(args: argparse.Namespace) -> int:
@@ -21,22 +25,34 @@ def sim_main(args: argparse.Namespace) -> int:
 
 def act_main(args: argparse.Namespace) -> int:
     """A named person's act: the PIN is asked for, or read from a file; never taken from the command line."""
-    pin = args.pin_file.read_text().strip() if args.pin_file else getpass.getpass(say("PIN of {by}: ", by=args.by))
-    request: dict[str, Any] = {"verb": args.verb, "by": args.by, "pin": pin, "alarm": args.alarm, "note": args.note}
     seen = _good(ask(args.state, {"verb": "why", "alarm": args.alarm}))["alarm"]
-    request["revision"] = seen["revision"] if args.revision is None else args.revision
-    request["activation"] = seen["activation"]
+    revision = seen["revision"] if args.revision is None else args.revision
+    answer = _act(args, alarm=args.alarm, revision=revision, activation=seen["activation"])
+    if args.json:
+        print(json.dumps(answer, ensure_ascii=False))
+    else:
+        state = word(answer["state"])
+        print(say("{alarm}: {state}, revision {revision}", **{**answer, "state": state}))
+    return 0
+
+
+def deed_main(args: argparse.Namespace) -> int:
+    """`open-window CONTACT` and `retire NAME`: not about the present state of one alarm."""
+    named = {"name": args.name} if args.verb == "retire" else {"alarm": args.name}
+    answer = _act(args, **named)
+    print(json.dumps(answer, ensure_ascii=False) if args.json else answer["text"])
+    return 0
+
+
+def _act(args: argparse.Namespace, **request: Any) -> dict[str, Any]:
+    pin = args.pin_file.read_text().strip() if args.pin_file else getpass.getpass(say("PIN of {by}: ", by=args.by))
+    request |= {"verb": args.verb, "by": args.by, "pin": pin, "note": args.note}
     if getattr(args, "lasting", None):
         try:
             request["for_s"] = seconds(args.lasting)
         except ValueError as error:
             raise Refused(str(error)) from error
-    answer = _good(ask(args.state, request, acting=True))
-    if args.json:
-        print(json.dumps(answer, ensure_ascii=False))
-    else:
-        print(say("{alarm}: {state}, revision {revision}", **{k: answer[k] for k in ("alarm", "state", "revision")}))
-    return 0
+    return _good(ask(args.state, request, acting=True))
 
 
 def status_main(args: argparse.Namespace) -> int:
@@ -44,10 +60,57 @@ def status_main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(answer, ensure_ascii=False))
         return 0
-    for key, value in answer["status"].items():
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-        print(f"{key:>16}  {'-' if shown in (None, '') else shown}")
+    for line in status_lines(answer["status"]):
+        print(line)
     return 0
+
+
+_STATUS: dict[str, str] = {
+    "venue": N_("venue"),
+    "simulated": N_("simulated"),
+    "time": N_("time"),
+    "clock": N_("clock"),
+    "run": N_("run"),
+    "configuration": N_("configuration"),
+    "phase": N_("now is"),
+    "session": N_("session"),
+    "alarms": N_("alarms"),
+    "unacknowledged": N_("of them not acknowledged"),
+    "contacts": N_("contacts"),
+    "devices": N_("devices"),
+    "brokers": N_("brokers"),
+    "storage": N_("storage"),
+    "stored": N_("last event on the card"),
+    "last_event": N_("last event"),
+}
+
+
+def status_lines(status: Mapping[str, Any]) -> Iterator[str]:
+    """The status for people: one line for each thing that has a state of its own."""
+    titles = {key: say(_STATUS[key]) if key in _STATUS else key for key in status}
+    width = max(map(cell_len, titles.values()))
+    for key, value in status.items():
+        title = set_cell_size(titles[key], width)
+        for line in _shown(value):
+            yield f"{title}  {line}"
+            title = " " * width
+
+
+def _shown(value: object) -> list[str]:
+    match value:
+        case bool():
+            return [say("yes") if value else say("no")]
+        case dict() if value:
+            return [f"{name}  {_state(each)}" for name, each in value.items()]
+        case list() if value:
+            return [", ".join(word(each) for each in value)]
+    return ["-" if value in (None, "", [], {}) else word(value)]
+
+
+def _state(value: object) -> str:
+    if isinstance(value, dict):  # of a broker
+        return say("{state}: {detail}", state=word(value["state"]), detail=value["detail"] or "-")
+    return word(value)
 
 
 def alarms_main(args: argparse.Namespace) -> int:
@@ -66,9 +129,9 @@ def alarms_main(args: argparse.Namespace) -> int:
     for alarm in alarms:
         rows.add_row(
             alarm["alarm"],
-            say(alarm["state"]),
+            word(alarm["state"]),
             alarm["since"],
-            say(alarm["severity"]),
+            word(alarm["severity"]),
             alarm["by"] or "",
             str(alarm["revision"]),
         )

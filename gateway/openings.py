@@ -77,6 +77,11 @@ class Openings:
         opening = self._open.get(contact)
         return opening if opening is not None and now.mono_ns < opening.until.mono_ns else None
 
+    def asked(self, contact: str, now: Moment) -> Asked | None:
+        """The wish of one person that waits for a second one."""
+        wish = self._asked.get(contact)
+        return wish if wish is not None and now.seconds_since(wish.at) <= TOGETHER_S else None
+
     def advance(self, now: Moment) -> tuple[Opening, ...]:
         """The windows that are over now; each is told once."""
         over = tuple(one for one in self._open.values() if now.mono_ns >= one.until.mono_ns)

@@ -107,9 +107,12 @@ def contact_state(
     since: Moment,
     place: str = "",
     reason: str | None = None,
+    seal: str | None = None,
 ) -> Below:
-    """`since`: when the state was accepted; `reason` as `found-at-start`, or why it is unknown."""
-    message = _head(origin, stream=stream, contact=name, kind=kind, place=place, state=state, reason=reason)
+    """`since`: when the state was accepted; `reason` as `found-at-start`, or why it is unknown; `seal`: of a sealed
+    door, unsealed, sealed, authorised or violated.
+    """
+    message = _head(origin, stream=stream, contact=name, kind=kind, place=place, state=state, reason=reason, seal=seal)
     message |= {"since": since.text(origin.zone), "clock": since.clock.value}
     return Below(f"{stream}/contact/{name}", encode(message))
 

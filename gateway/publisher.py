@@ -43,6 +43,7 @@ class Publisher:
                 since=watch.since or now,
                 place=watch.config.place,
                 reason=watch.error,
+                seal=watch.seal,
             )
         )
 

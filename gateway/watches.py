@@ -1,8 +1,8 @@
 """Contacts: from accepted changes of a switch to signals of its alarms.
 
-A contact `paper-room-door` has up to four alarms: itself (pressed, opened), `-line` (cut or short, where a changeover
-can tell), `-pin` (the pin cannot be used), `-chatter` (have it looked at). All of one stream, and for leak, seal and
-tamper all of custody: never hidden, delivered on a receipt.
+A contact has its own alarm (pressed, opened), `-line` (cut or short, where a changeover can tell), `-pin` (the pin
+cannot be used) and `-chatter` (have it looked at); a sealed door those of `seals.py` as well. All of one stream, and
+for leak, seal and tamper all of custody: never hidden, delivered on a receipt.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from gateway.catalogue import both
 from gateway.config import Contact
 from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, Moment
+from gateway.seals import PARTS, Guard, Movement, Row, alarm_of, moved, stayed
 from gateway.values import CUSTODY_KINDS, ContactFault, Edge, Severity
+from gateway.vocabulary import word
 from gateway.wording import STANDS, Text
 
 _SEVERITY: dict[str, Severity] = {
@@ -35,7 +37,7 @@ FAULTS = ("line", "pin", "chatter")
 
 @dataclass(slots=True)
 class ContactWatch:
-    """One contact. `armed` says whether an opening is an alarm now; only a seal is ever not armed."""
+    """One contact. `guard` says what an opening means now; only a seal's is ever anything but an alarm."""
 
     name: str
     config: Contact
@@ -44,7 +46,8 @@ class ContactWatch:
     since: Moment | None = None
     error: str | None = None
     openings: int = 0
-    armed: bool = True
+    guard: Guard = field(default_factory=Guard)
+    seal: str | None = None  # as it was last published
     _chatter: Chatter = field(default_factory=Chatter)
 
     def __post_init__(self) -> None:
@@ -66,21 +69,23 @@ class ContactWatch:
         """Every alarm this contact can have, with its sentence."""
         kind, custody = self.config.kind, self.custody
         stream = self.stream
-        yield (
-            Definition(
-                self.name,
-                kind,
-                _SEVERITY[kind],
-                stream,
-                place=self.config.place,
-                latching=custody or kind == "fire",
-                custody=custody,
-                stuck_after_s=STUCK_AFTER_NS / NANO if kind == "leak" else None,
-                note_required=custody,
-                escalation=escalation if custody else (),
-            ),
-            self._text(kind),
-        )
+        for part in PARTS if kind == "seal" else ("",):
+            yield (
+                Definition(
+                    alarm_of(self.name, part),
+                    kind,
+                    _SEVERITY[kind],
+                    stream,
+                    place=self.config.place,
+                    latching=custody or kind == "fire",
+                    custody=custody,
+                    raise_after_s=self.config.longest_opening if part == "long" else 0.0,
+                    stuck_after_s=STUCK_AFTER_NS / NANO if kind == "leak" else None,
+                    note_required=custody,
+                    escalation=escalation if custody else (),
+                ),
+                self._text(alarm_of(kind, part)),
+            )
         for fault in FAULTS if self.config.pin_other is not None else FAULTS[1:]:
             yield (
                 Definition(
@@ -125,33 +130,48 @@ class ContactWatch:
             if report.chattering:
                 yield self._find("chatter", Signal.UPDATE, now, reason)
 
-    def arm(self, armed: bool, now: Moment) -> Iterator[Finding]:
-        """The calendar or an authorised window says whether an opening is an alarm. An open door at arming is one."""
-        if armed == self.armed:
-            return
-        self.armed = armed
-        if armed and self.state is ContactState.ACTIVE:
-            yield self._find(self.config.kind, Signal.BREACH, now, "open-at-arming")
+    def guarded(self, guard: Guard, now: Moment) -> Iterator[Finding]:
+        """The calendar or a window says what an opening of this door means now; a door that is open is judged anew."""
+        before, self.guard = self.guard.phase, guard
+        if self.state is ContactState.ACTIVE:
+            yield from (self._of_seal(row, now) for row in stayed(before, guard.phase))
+
+    def note(
+        self, reason: str, at: Moment, by: str | None = None, note: str | None = None, until: str = "-"
+    ) -> Finding:
+        """Something about this door that people did, for the record; changes nothing."""
+        text = both(STANDS[f"seal-{reason}"], name=self.name, place=self.config.place or "-", by=by or "-", until=until)
+        given = Given(by=by, note=note, reason=reason)
+        return Finding(self.name, Signal.UPDATE, at, Evidence(text, reason=reason), given)
 
     def _changed(self, change: Change, now: Moment) -> Iterator[Finding]:
         at = now.after((change.since_mono_ns - now.mono_ns) / NANO)
         before, self.state, self.since = self.state, change.state, at
         yield from self._line(change, before, at)
-        match change.state:
-            case ContactState.ACTIVE:
-                self.openings += change.opening
-                if not self.armed:
-                    yield self._find(self.config.kind, Signal.UPDATE, at, "opened-in-order")
-                elif change.opening and self.config.kind in (*CUSTODY_KINDS, "fire"):
-                    yield self._find(self.config.kind, Signal.PRESS, at, None)
-                else:
-                    yield self._find(
-                        self.config.kind, Signal.BREACH, at, "found-at-start" if change.found_at_start else None
-                    )
-            case ContactState.SAFE:
-                if not self.armed and before is ContactState.ACTIVE:
-                    yield self._find(self.config.kind, Signal.UPDATE, at, "closed")
-                yield self._find(self.config.kind, Signal.CLEAR, at, None)
+        self.openings += change.opening
+        if self.config.kind == "seal":
+            yield from self._door(change, before, at)
+        elif change.state is ContactState.ACTIVE:
+            counted = change.opening and self.config.kind in (*CUSTODY_KINDS, "fire")
+            reason = "found-at-start" if change.found_at_start else None
+            yield self._find("", Signal.PRESS if counted else Signal.BREACH, at, reason)
+        elif change.state is ContactState.SAFE:
+            yield self._find("", Signal.CLEAR, at, None)
+
+    def _door(self, change: Change, before: ContactState, at: Moment) -> Iterator[Finding]:
+        movement = {
+            ContactState.ACTIVE: Movement.OPENED if change.opening else Movement.FOUND,
+            ContactState.SAFE: Movement.CLOSED,
+        }.get(change.state)
+        if movement is not None:
+            rows = moved(movement, self.guard, was_open=before is ContactState.ACTIVE)
+            yield from (self._of_seal(row, at) for row in rows)
+
+    def _of_seal(self, row: Row, at: Moment) -> Finding:
+        part = row.reason if row.signal is Signal.UPDATE else row.part
+        text = self._text(alarm_of("seal", part or ""))
+        evidence = Evidence(text, reason=row.reason)
+        return Finding(alarm_of(self.name, row.part), row.signal, at, evidence, Given(reason=row.reason))
 
     def _line(self, change: Change, before: ContactState, at: Moment) -> Iterator[Finding]:
         """Cut and short are alarms of their own. UNKNOWN ends neither: silence is never good news."""
@@ -163,9 +183,9 @@ class ContactWatch:
         elif self.config.pin_other is not None and change.found_at_start:
             yield self._find("line", Signal.CLEAR, at, None)
 
-    def _find(self, kind: str, signal: Signal, at: Moment, reason: str | None) -> Finding:
-        name = f"{self.name}-{kind}" if kind in FAULTS else self.name
-        return Finding(name, signal, at, Evidence(self._text(kind, reason), reason=reason), Given(reason=reason))
+    def _find(self, part: str, signal: Signal, at: Moment, reason: str | None) -> Finding:
+        evidence = Evidence(self._text(part or self.config.kind, reason), reason=reason)
+        return Finding(alarm_of(self.name, part), signal, at, evidence, Given(reason=reason))
 
     def _text(self, kind: str, reason: str | None = None) -> Text:
-        return both(STANDS[kind], name=self.name, place=self.config.place or "-", reason=reason or "-")
+        return both(STANDS[kind], name=self.name, place=self.config.place or "-", reason=word(reason or "-"))

@@ -11,6 +11,16 @@ Text = dict[str, str]
 STANDS: dict[str, str] = {
     "leak": N_("Leak alarm: the button {name} was pressed ({place})"),
     "seal": N_("The sealed door {name} was opened without authority ({place})"),
+    "seal-alone": N_("The sealed door {name} was opened when only one of two persons had asked ({place})"),
+    "seal-long": N_("The door {name} is open for longer than allowed ({place})"),
+    "seal-found": N_("The sealed door {name} was found open, and nobody saw it being opened ({place})"),
+    "seal-opened-in-order": N_("The door {name} was opened; no papers are stored ({place})"),
+    "seal-opened-in-window": N_("The door {name} was opened in a window that two persons opened ({place})"),
+    "seal-found-open": N_("The door {name} was found open; no papers are stored ({place})"),
+    "seal-closed": N_("The door {name} was closed ({place})"),
+    "seal-window-asked": N_("{by} asks for a window for the door {name}; a second person must ask within 2 minutes"),
+    "seal-window-opened": N_("A window for the door {name} was opened by {by}, until {until}"),
+    "seal-window-over": N_("The window for the door {name} is over ({place})"),
     "tamper": N_("Tamper contact {name} is open ({place})"),
     "power": N_("Mains power failed ({name}, {place})"),
     "fire": N_("Fire contact {name} ({place})"),
@@ -30,6 +40,9 @@ STANDS: dict[str, str] = {
     "refused": N_("Refused at {name}: {reason}"),
     "altered": N_("A retained state at the broker was altered by somebody else: {reason}"),
     "unstored": N_("An event that was sent is not in the journal: {reason}"),
+    "drill": N_("DRILL of the leak alarm {name} ({place})"),
+    "custody": N_("Custody was ended by {name}: no papers are stored any more"),
+    "retired": N_("The contact {name} is no longer armed: retired by {reason}"),
     "disarm": N_("The contact {name} is no longer in the configuration and stays armed until it is retired by name"),
 }
 RULE_ABOVE = N_("{quantity} {value} {unit} is over the limit of {limit} {unit} ({place})")
@@ -42,6 +55,7 @@ HAPPENED: dict[str, str] = {
     "raised": "{what}",
     "repeated": N_("Again: {what}"),
     "updated": N_("Still: {what}"),
+    "noted": "{what}",  # an update that changes nothing in an alarm
     "acknowledged": N_("Acknowledged by {by}: {what}"),
     "cleared": N_("Over: {what}"),
     "reset": N_("Reset by {by}: {what}"),

@@ -88,6 +88,7 @@ class Recorder:
         self.latched: Mapping[str, Any] = {}
         self.blocks: list[Readings] = []
         self.receipts: list[tuple[int, str]] = []
+        self.retired: list[str] = []
         self.beats = 0
         self.failing = False
 
@@ -123,6 +124,9 @@ class Recorder:
     def nonces(self, sink: str) -> tuple[str, ...]:
         return ("nonce-1", "nonce-2")
 
+    def retire(self, name: str) -> None:
+        self.retired.append(name)
+
     def alive(self) -> None:
         self.beats += 1
 
@@ -130,8 +134,11 @@ class Recorder:
 class Bench:
     """An engine on the bench. `restart` begins a new run on what the one before had written."""
 
-    def __init__(self, tmp_path: Path, toml: str = VENUE, *, start_ns: int = START_NS) -> None:
+    def __init__(
+        self, tmp_path: Path, toml: str = VENUE, *, start_ns: int = START_NS, kept: tuple[str, ...] = ()
+    ) -> None:
         self.path = tmp_path
+        self.kept = kept  # what the configuration file would have disarmed
         self.config = Config.model_validate(tomllib.loads(toml))
         self.now = Moment(start_ns, 1000 * NANO)
         self.identity = Identity.open(tmp_path, self.now)
@@ -149,12 +156,13 @@ class Bench:
             b.name: DeviceWatch(b.name, b.every_s, tables[b.name].bus or b.name, tables[b.name].place) for b in bound
         }
         instruments = {b.name: Instrument(b.every_s, b.driver.points) for b in bound}
-        points = Points(Board(instruments, self.now), Calendar(self.config), rule_sets.build(self.config, instruments))
+        calendar = Calendar(self.config, custody_ended="custody" in self.out.retired)
+        points = Points(Board(instruments, self.now), calendar, rule_sets.build(self.config, instruments))
         chain = Chain(origin.run, origin.venue, number, heads, self.identity)
         book = Book(chain, self.identity, origin, self.out)
         book.left = left
         engine = Engine(self.config, origin, book, self.out, Health(devices, self.now), points, config_sha256="0" * 64)
-        engine.enter(self.now, ())
+        engine.enter(self.now, self.kept)
         return engine
 
     def restart(self, *, lose: int = 0) -> None:
@@ -215,18 +223,20 @@ class Bench:
         """Everything made so far is on the card."""
         self.engine.handle(Stored(self.engine.book.chain.number, self.now))
 
-    def act(self, verb: str, alarm: str, *, note: str | None = "seen", **arguments: Any) -> dict[str, Any]:
+    def act(
+        self, verb: str, alarm: str, *, note: str | None = "seen", by: str = "li-wei", **arguments: Any
+    ) -> dict[str, Any]:
         """A person's command over the local socket; its answer."""
         answers: list[dict[str, Any]] = []
-        seen = self.engine.book.pages[alarm].alarm
+        seen = self.engine.book.alarm(alarm)
         self.engine.handle(
             Command(
                 verb,
-                "li-wei",
+                by,
                 self.now,
                 alarm=alarm,
-                activation=seen.activation,
-                revision=seen.revision,
+                activation=None if seen is None else seen.activation,
+                revision=None if seen is None else seen.revision,
                 note=note,
                 arguments=arguments,
                 reply=answers.append,

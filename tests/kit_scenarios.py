@@ -12,6 +12,7 @@
     until = 09:02:00                    # … again every `every` (that of the first device) until then
     contact = { leak-button = "active" }    # safe, active, cut, short: as accepted by the filter
     press = "leak-button"               # active, and safe 300 ms later
+    command = { verb = "retire", alarm = "custody", by = "chen" }       # custody ends
     command = { verb = "ack", alarm = "x", by = "li-wei", note = "…", seen = 3, for = "10m", refused = "words of it" }
     receipt = { station = "county", alarm = "x", opening = 2 }      # without `opening`: of the last one
     restart = "20s"                     # the program is down so long; `reboot = true`: the machine too
@@ -355,6 +356,9 @@ class Core:
         if command.verb == "reset" and command.revision is None and command.alarm is not None:
             given = replace(given, revision=self.alarms[command.alarm].revision)
         self._timers(command.at)
+        if command.verb == "retire":
+            self.calendar.end_custody()
+            return None
         try:
             self._signal(command.alarm or "", SIGNALS[command.verb], command.at, given)
         except Refused as refused:

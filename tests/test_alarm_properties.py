@@ -115,7 +115,8 @@ class AnyLife(RuleBasedStateMachine):
         if self.twin_counts:
             twin, alike = step(self.definition, self.twin, signal, now, self.twin_id, given=theirs)
             self.twins |= {o.alarm.revision: t.alarm.revision for o, t in zip(passed, alike, strict=True)}
-            self.twin, said = resume(self.definition, from_json(to_json(twin), now), now)
+            in_drill = twin.drill and twin.standing  # a restart ends it, by design
+            self.twin, said = resume(self.definition, from_json(to_json(twin), now), now) if not in_drill else (twin, ())
             self.resumes += len(said)
         self.check(before, passed)
         self.passed += passed
@@ -133,6 +134,8 @@ class AnyLife(RuleBasedStateMachine):
 
             assert not self.alarm.condition
             assert not passed or passed[-1].name in ends
+            if before.drill and passed[-1].name == "expired":
+                return
             if self.definition.latching:
                 assert "reset" == passed[-1].name
         if self.definition.custody and before.standing and self.alarm.state is State.NORMAL:

@@ -59,7 +59,7 @@ PHASES = [
     ("2026-06-09 06:30:00", "custody day", None),
     ("2026-06-05 15:59:59", "day", None),
     ("2026-06-05 16:00:00", "custody day", None),
-    ("2026-06-10 18:00:00", "day", None),
+    ("2026-06-10 18:00:00", "custody day", None),
 ]
 
 
@@ -97,7 +97,7 @@ def test_schedule_is_the_venues_whatever_the_machines(machine_zone: str, seconds
     expected = {"always"} | ({"night"} if hour >= 22 or hour < 6 else {"day"})
     expected |= {"quiet"} if 12 <= hour < 14.5 or hour >= 21 or hour < 6.5 else set()
     expected |= {"exam-day"} if local.day in (7, 8) else set()
-    expected |= {"custody"} if EXAM["custody"]["start"] <= local < EXAM["custody"]["end"] else set()
+    expected |= {"custody"} if EXAM["custody"]["start"] <= local else set()
     expected |= {"session"} if any(one["start"] <= local < one["end"] for one in EXAM["session"]) else set()
     listening = EXAM["session"][2]["listening"][0]
     expected |= {"listening"} if listening["start"] <= local < listening["end"] else set()
@@ -117,7 +117,7 @@ MARGINS = [
     ("day", "2026-06-08 04:00:00", 2 * 3600, 0, True),
     ("day", "2026-06-07 23:59:59", 6 * 3600 + 1, 0, True),
     ("exam-day", "2026-06-06 23:00:00", 3600, 0, True),
-    ("custody", "2026-06-10 18:30:00", 0, 3600, True),
+    ("custody", "2026-06-05 15:30:00", 3600, 0, True),
 ]
 
 
@@ -137,6 +137,22 @@ def test_span_says_which_window() -> None:
     assert ("英语", "2026-06-08T15:00:00+08:00") == (span.name, span.start and span.start.isoformat())
     assert "2026-06-07T22:00:00+08:00" == (night.start and night.start.isoformat())
     assert Span("always") == CALENDAR.span("always", at(0))
+
+
+def test_custody_goes_on_until_it_is_ended_by_name() -> None:
+    """After its end papers may still be there: custody holds, is overdue, and is over when a person says so."""
+    calendar = Calendar(Config.model_validate(EXAM))
+    during, after = at(0, "2026-06-10 17:59:59"), at(0, "2026-08-10 18:00:00")
+    not_set = Moment(after.wall_ns, after.mono_ns, ClockState.UNSYNCHRONISED)
+    overdue = [calendar.custody_overdue(now) for now in (during, after, not_set)]
+    span = calendar.span("custody", after)
+    calendar.end_custody()
+
+    assert [False, True, False] == overdue
+    assert span is not None
+    assert span.end is None
+    assert not calendar.custody_overdue(after)
+    assert [None, None] == [calendar.span("custody", now) for now in (after, not_set)]
 
 
 @pytest.mark.parametrize("clock", [ClockState.UNSYNCHRONISED, ClockState.FLOOR])

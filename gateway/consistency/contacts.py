@@ -8,11 +8,13 @@ from gateway.catalogue import N_
 from gateway.complaints import Location, Problem, error, phrase, warning
 from gateway.config import Config, Contact
 from gateway.health import SYSTEM
+from gateway.seals import PARTS
 from gateway.values import CUSTODY_KINDS
 
 LONGEST_GLITCH_S = 0.5  # a hurried press is about 0.1 s
 LONGEST_SETTLE_S = 5.0
 CONTACT_ALARMS = ("", "-line", "-pin", "-chatter")  # each contact's alarms are called so
+SEAL_ALARMS = tuple(f"-{part}" for part in PARTS if part)  # a sealed door's as well
 PULLED_UP = (2, 3)  # 1.8 kOhm resistors on the board
 PRECEDENCE = ("leak", "seal", "tamper")  # whoever comes first keeps a pin that is given twice
 BOARD_PINS = (0, 1)  # read at every start to find an add-on board
@@ -93,8 +95,10 @@ def pins(config: Config) -> Iterator[Problem]:
 
 def alarm_names(config: Config) -> Iterator[Problem]:
     """Alarms are known by their names alone, so no two things may give the same one."""
-    taken = {name: phrase(N_("the gateway itself")) for name in (*SYSTEM, "link-mqtt", "link-second")}
+    taken = {name: phrase(N_("the gateway itself")) for name in (*SYSTEM, "link-mqtt", "link-second", "custody")}
     names = [(("contact", name), name + end) for name in config.contact for end in CONTACT_ALARMS]
+    seals = [name for name, contact in config.contact.items() if contact.kind == "seal"]
+    names += [(("contact", name), name + end) for name in seals for end in SEAL_ALARMS]
     names += [(("contact", name), f"disarm-{name}") for name in config.contact]
     names += [(("bus", name), f"bus-{name}") for name in config.bus]
     names += [(("device", name), f"{what}-{name}") for name in config.device for what in ("device", "bus")]
