@@ -101,7 +101,7 @@ def _translations(language: str) -> Mapping[str, str]:
     except (OSError, UnicodeDecodeError):  # a failing card costs the Chinese of an alarm, never the alarm
         return {}
     pairs = re.findall(r'^msgid ((?:".*"\n)+)msgstr ((?:".*"(?:\n|\Z))+)', text, re.MULTILINE)
-    return {_unquoted(message): _unquoted(said) for message, said in pairs if _unquoted(said)}
+    return {_unquoted(message): _unquoted(said) for message, said in pairs if _unquoted(said) and _unquoted(message)}
 
 
 def _unquoted(lines: str) -> str:

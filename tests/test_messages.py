@@ -1,0 +1,212 @@
+"""Two languages from one catalogue: complete, with the same fields, chosen by option or environment, in every help."""
+
+import argparse
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from gateway import catalogue, usage, vocabulary
+from gateway.alarm_words import State
+from gateway.catalogue import Said, again, both, choose, chosen, say, sentence, spoken
+from gateway.cli import build_parser, main
+from gateway.errors import Refused
+from gateway.moment import ClockState
+from gateway.wording import HAPPENED
+
+CODE = Path(catalogue.__file__).parent
+KEYWORDS = {"say": None, "both": None, "N_": None}  # as `make messages` collects them
+SAME_IN_BOTH = {"-", "{key}", "{text}", "{trouble}", "{file}: {error}", "venue-gateway why {alarm}"}
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    yield
+    choose("en")
+
+
+@pytest.fixture(scope="module")
+def collected() -> set[str]:
+    found = extract_from_dir(CODE, [("**.py", "python")], keywords=KEYWORDS)
+    return {message[0] if isinstance(message, tuple) else message for _, _, message, _, _ in found}
+
+
+@pytest.fixture(scope="module")
+def translated() -> dict[str, str]:
+    with (CODE / "locale" / "zh.po").open("rb") as file:
+        return {str(message.id): str(message.string) for message in read_po(file) if message.id}
+
+
+def fields(text: str) -> list[str]:
+    """Those in braces, and those in percent signs that argparse fills in."""
+    braces = [f"{name}:{form}" for _, name, form, _ in string.Formatter().parse(text) if name is not None]
+    return sorted(braces + re.findall(r"%(?:\(\w+\))?[srd]", text))
+
+
+def test_every_message_has_its_chinese(collected: set[str], translated: dict[str, str]) -> None:
+    """Nothing that people read is missing in either language. Mended by `make messages`, and writing the Chinese."""
+    missing = sorted(message for message in collected if not translated.get(message))
+
+    assert [] == missing
+
+
+def test_nothing_stale_is_in_the_catalogue(collected: set[str], translated: dict[str, str]) -> None:
+    """A message that the code no longer says is gone from the catalogue; `make messages` removes it."""
+    assert [] == sorted(set(translated) - collected)
+
+
+def test_both_languages_have_the_same_fields(translated: dict[str, str]) -> None:
+    """A field that is missing loses a value, one too many is an error in the middle of an alarm."""
+    different = [message for message, chinese in translated.items() if chinese and fields(message) != fields(chinese)]
+
+    assert [] == different
+
+
+def test_the_chinese_is_chinese(translated: dict[str, str]) -> None:
+    """An English text copied over is no translation."""
+    foreign = [
+        message
+        for message, chinese in translated.items()
+        if not CHINESE.search(chinese) and re.sub(r"[\W\d_]", "", re.sub(r"\{.*?\}|PIN", "", chinese))
+    ]
+
+    assert [] == sorted(set(foreign) - SAME_IN_BOTH)
+
+
+def test_the_catalogue_is_read_as_babel_reads_it(translated: dict[str, str]) -> None:
+    """Our own reading of the file, wrapped lines and quotes included, is that of the tool that writes it."""
+    assert {message: chinese for message, chinese in translated.items() if chinese} == dict(
+        catalogue._translations("zh")
+    )
+
+
+def test_lines_wrapped_by_an_editor_are_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Translators' editors put a header first and break long lines; what has no translation yet stays English."""
+    (tmp_path / "zh.po").write_text(
+        'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+        '#, python-brace-format\nmsgid ""\n"one "\n"\\"two\\""\nmsgstr ""\n"一"\n"“二”"\n\nmsgid "three"\nmsgstr ""\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(catalogue, "_LOCALE", tmp_path)
+    catalogue._translations.cache_clear()
+
+    assert {"zh": "一“二”", "en": 'one "two"'} == both('one "two"')
+    assert {"zh": "three", "en": "three"} == both("three")
+    assert {"zh": "", "en": ""} == both("")
+    catalogue._translations.cache_clear()
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_an_alarm_is_said_when_the_catalogue_cannot_be_read(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failing card costs the Chinese of an alarm, never the alarm."""
+    if content is not None:
+        (tmp_path / "zh.po").write_bytes(content)
+    monkeypatch.setattr(catalogue, "_LOCALE", tmp_path)
+    catalogue._translations.cache_clear()
+
+    assert {"zh": "Again: x", "en": "Again: x"} == both("Again: {what}", what="x")
+    catalogue._translations.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "language"),
+    [
+        (None, {}, "en"),
+        (None, {"LANG": "zh_CN.UTF-8"}, "zh"),
+        (None, {"LANG": "zh_TW"}, "zh"),
+        (None, {"LANG": "C.UTF-8"}, "en"),
+        (None, {"LANG": "de_DE.UTF-8"}, "en"),
+        (None, {"LANG": "zh_CN.UTF-8", "LC_MESSAGES": "en_GB.UTF-8"}, "en"),
+        (None, {"LANG": "en_US.UTF-8", "LC_ALL": "zh_CN.UTF-8"}, "zh"),
+        (None, {"LANG": "zh_CN.UTF-8", "LC_ALL": ""}, "zh"),
+        ("en", {"LANG": "zh_CN.UTF-8"}, "en"),
+        ("zh", {"LANG": "C"}, "zh"),
+    ],
+)
+def test_the_language_is_chosen(
+    given: str | None, environment: dict[str, str], language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--lang first, then LC_ALL, LC_MESSAGES, LANG; English when none fits."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert (language, language) == (choose(given), chosen())
+
+
+@pytest.mark.parametrize("words", [["--lang", "zh", "--help"], ["--lang=zh", "--help"], ["status", "--lang=zh", "-h"]])
+def test_help_is_in_the_language_of_the_option(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """--lang decides the help too, wherever it stands."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+
+    assert 0 == ended.value.code
+    assert CHINESE.search(capsys.readouterr().out)
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from parsers(below)
+
+
+@pytest.mark.parametrize("language", catalogue.LANGUAGES)
+def test_the_help_of_every_command_renders(language: str) -> None:
+    """No help text trips over a percent sign, and each option of each command has its words in both languages."""
+    choose(language)
+    usage.speak()
+    for parser in parsers(build_parser()):
+        text = parser.format_help()
+        said = [action.help for action in parser._actions if action.help]
+
+        assert parser.prog in text
+        assert "en" == language or all(
+            CHINESE.search(help_)
+            for help_ in said
+            if help_ != argparse.SUPPRESS and not help_.startswith("show program")
+        )
+
+
+@pytest.mark.parametrize(
+    ("codes", "known"),
+    [
+        (list(State), vocabulary.STATES),
+        (list(HAPPENED), vocabulary.TRANSITIONS),
+        (list(ClockState), vocabulary.CLOCKS),
+    ],
+)
+def test_every_code_has_its_words(codes: list[str], known: dict[str, str]) -> None:
+    """What the program calls by a code is shown to people in words."""
+    assert set(codes) - {"noted"} == set(known)
+
+
+def test_a_name_that_is_no_code_stays_itself() -> None:
+    """Device texts and names pass through."""
+    assert "gate-noise" == vocabulary.word("gate-noise")
+    assert "Timeout" not in vocabulary.word("Timeout")
+
+
+def test_what_was_said_can_be_said_again_in_the_other_language() -> None:
+    """A sentence inside a sentence, an exception, a whole answer: each in the language of whoever reads it."""
+    choose("zh")
+    refused = Refused(
+        say("{alarm}: {state}, revision {revision}", alarm="x", state=vocabulary.word("shelved"), revision=3)
+    )
+    answer = {"ok": False, "error": sentence(refused), "all": [vocabulary.word("cut"), 1, None, "plain"]}
+
+    assert "x：已搁置，修订号 3" == str(refused)
+    assert "x: shelved, revision 3" == again(refused)["en"]
+    assert {"ok": False, "error": "x: shelved, revision 3", "all": ["cut", 1, None, "plain"]} == spoken(answer, "en")
+    assert answer == spoken(answer, "zh")
+    assert isinstance(sentence(refused), Said)
+    assert "[Errno 2] gone" == sentence(OSError(2, "gone"))
