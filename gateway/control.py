@@ -82,7 +82,7 @@ class Control:
     def run(self, stop: threading.Event) -> None:
         with self._server(VIEW_SOCKET) as view, self._server(OPERATE_SOCKET) as operate:
             threads = [
-                threading.Thread(target=s.serve_forever, args=(0.2,), daemon=True, name=f"control-{n}")
+                threading.Thread(target=s.serve_forever, args=(0.4,), daemon=True, name=f"control-{n}")
                 for n, s in (("view", view), ("operate", operate))
             ]
             for thread in threads:

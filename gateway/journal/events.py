@@ -42,7 +42,7 @@ BATCH = 500  # events a commit, at most
 MOST_WAITING = 10_000  # events kept in memory while the card fails (some 15 MB); custody beyond that too
 QUIET_EVERY_S = 5.0  # cursors ride along with events; alone they, and proofs of a healed card, are written so often
 FIRST_DELAY_S, LAST_DELAY_S = 0.2, 5.0
-_IDLE_S = 0.2
+_IDLE_S = 0.5  # for noticing `stop`
 
 
 @dataclass(frozen=True, slots=True)

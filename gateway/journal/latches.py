@@ -25,7 +25,7 @@ from gateway.values import StorageState
 log = logging.getLogger(__name__)
 
 FIRST_DELAY_S, LAST_DELAY_S = 0.2, 5.0
-_IDLE_S = 0.2
+_IDLE_S = 0.5  # for noticing `stop`
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Piece:
     last: int
 
 
-LONGEST_WAIT_S = 0.25  # for noticing `stop`
+LONGEST_WAIT_S = 0.5  # for noticing `stop`
 
 Question = Wish | ReadingsWish | Piece | Literal["begin", "awaiting", "newest"]
 

@@ -47,7 +47,7 @@ READING_EXPIRES_S = 600  # a live reading that nobody took within that time is i
 FIRST_DELAY_S, LAST_DELAY_S = 1.0, 30.0  # between connecting again, real seconds
 REFUSED_DELAY_S = 10.0  # at least, where trying again soon changes nothing
 CALM_S = 10.0  # a connection that held so long was a good one
-LONGEST_WAIT_S = 0.25  # for noticing `stop`
+LONGEST_WAIT_S = 0.5  # for noticing `stop`
 ANSWERS = 200  # kept while offline
 GOODBYE_S = 1.0
 MOST_INBOUND = 200  # commands and receipts a second
@@ -149,6 +149,10 @@ class MqttPump:
     def resend(self, piece: Piece) -> None:
         """Publish copies of events that somebody missed. They prove nothing and move no cursor."""
         self.feeder.ask(piece, lambda answer: self._post(lambda: self._copies(answer.result or ())))
+
+    def hurry(self) -> None:
+        """Whatever waits for its receipt is sent again now."""
+        self._post(self._outbox.hurry)
 
     def _copies(self, events: Sequence[Event]) -> None:
         self._answers.extend(Below(f"{event.stream}/event", event.body) for event in events)

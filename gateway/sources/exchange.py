@@ -16,7 +16,7 @@ from drivers.errors import BadChecksum, BadFrame, DeviceError, Timeout
 from drivers.frames import Scanner
 from gateway.sources.link import Link
 
-SLICE_S = 0.25  # longest wait before looking whether to stop
+SLICE_S = 0.5  # longest wait before looking whether to stop
 SETTLED_S = 0.1  # silence after a damaged answer that ends it: an FTDI adapter may pause 16 ms within one
 _STRAY_BYTES = 512
 RESTLESS_S = 0.5  # a line that is not quiet for so long is not waited for any longer
