@@ -1,14 +1,26 @@
 """The process itself: on sick cards, told to stop, watched by systemd, begun anew."""
 
+import contextlib
+import socket
+import threading
+import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from kit_disk import SickCard
-from kit_mqtt import Broker, until
-from kit_process import Command, Gateway, faults, record, venue
+from kit_mqtt import Broker, Proxy, until
+from kit_process import Command, Gateway, bus, faults, meter, record, venue
 
+from gateway import app
+from gateway.config import Config
+from gateway.journal.readings_reader import ReadingsReader
 from gateway.journal.verify import verify
+from gateway.moment import NANO, SystemClock
+from gateway.simulate.simulation import Simulation
+from gateway.values import Question
+from gateway.worker import contained
 
 OPENINGS = ("raised", "repeated")
 TROUBLES = {
@@ -124,3 +136,101 @@ def test_begun_on_a_sick_card(tmp_path: Path, broker: Broker, far: Command, card
     assert TROUBLES[trouble] in said["text"]["en"]
     assert [] == faults(record(gateway.state), far.events())
     assert () == verify(gateway.state).findings
+
+
+@pytest.mark.parametrize("trouble", ["none", "network", "card"])
+def test_told_to_stop(tmp_path: Path, broker: Broker, card: SickCard, trouble: str) -> None:
+    """F16, C11: SIGTERM under load ends it in under 5 s, also behind a black hole and on a hung card. On a good card
+    the tail of the readings is kept; with a good network `offline` is published by itself, not by the will.
+    """
+    with Proxy(broker.port) as network, Command(broker.port) as far:
+        gateway = Gateway(tmp_path, venue(network.port, bus(baud=38400), *(meter(f"m{n}", n) for n in range(1, 5))))
+        gateway.env = card.env()
+        with gateway:
+            gateway.start()
+            gateway.press()
+            until(lambda: gateway.point("m1/laf")["quality"] == "good", 8)
+            if trouble == "card":
+                card.stall(60)
+            if trouble == "network":
+                network.mood = "black-hole"
+            gateway.sim("leak-button", "press", "latch")
+            until(lambda: gateway.contact() == "active")
+            asked = time.time()
+            took_s = gateway.stop()
+            card.heal()
+        reader = ReadingsReader(gateway.state)
+        last_ns = [answer.readings[0].at.wall_ns for _, block in reader.after(0, 1000) for answer in block][-1:]
+        reader.close()
+        openings = [event for event in record(gateway.state) if event["transition"] in OPENINGS]
+
+        assert took_s < 5
+        if trouble != "card":
+            assert ["raised", "repeated"] == [event["transition"] for event in openings]
+            assert asked - last_ns[0] / NANO < 2
+        if trouble != "network":
+            until(lambda: far.on("/status")[-1].json["state"] == "offline")
+            assert "stopped" == far.on("/status")[-1].json["reason"]
+
+
+def test_systemd_is_told(tmp_path: Path) -> None:
+    """Ready once it serves, alive once a second, stopping when told to; each by the real process."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, Gateway(tmp_path, venue(1)) as gateway:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(5)
+        gateway.start(NOTIFY_SOCKET=str(tmp_path / "notify"))
+        heard = [systemd.recv(100) for _ in range(3)]
+        gateway.stop()
+        heard.append(systemd.recv(100))
+
+    assert [b"READY=1", *[b"WATCHDOG=1"] * 2, b"STOPPING=1"] == heard
+
+
+def test_an_engine_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F2: the ping comes from the engine itself. When it takes nothing more, the pings end although every other thread
+    runs, and the gateway ends itself, so that it is started anew.
+    """
+    monkeypatch.setattr(app, "HUNG_S", 1.5)
+    frozen = threading.Event()
+    ended: list[object] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(1.8)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        config = Config.model_validate(tomllib.loads(venue(1)))
+        gateway = app.App(config, tmp_path / "state", simulation=Simulation(config, SystemClock()))
+        gateway.start()
+        serving = threading.Thread(target=lambda: ended.append(contained(gateway.serve)))
+        serving.start()
+        heard = [systemd.recv(100) for _ in range(2)]
+        gateway._inbox.tell(Question("alarms", SystemClock().now(), {}, lambda _answer: frozen.wait() and None))
+        later = _until_silent(systemd)
+        serving.join(5)
+        frozen.set()
+        gateway.stop()
+
+    assert [b"READY=1", b"WATCHDOG=1"] == heard
+    assert later in ([], [b"WATCHDOG=1"])
+    assert [app.EngineHung] == [type(each) for each in ended]
+
+
+def _until_silent(systemd: socket.socket) -> list[bytes]:
+    heard = []
+    with contextlib.suppress(TimeoutError):
+        while True:
+            heard.append(systemd.recv(100))
+    return heard
+
+
+def test_start_to_first_publish(tmp_path: Path, broker: Broker, far: Command) -> None:
+    """From the start of the process to its birth at the broker: under 1.5 s (the best of three)."""
+    took_s = []
+    with Gateway(tmp_path, venue(broker.port, bus(), *(meter(f"m{n}", n) for n in range(1, 17)))) as gateway:
+        for _ in range(3):
+            births = len([each for each in far.on("/status") if each.json["state"] == "online"])
+            gateway.start(wait=False)
+            status = until(lambda n=births: [h for h in far.on("/status") if h.json["state"] == "online"][n:], 10)
+            took_s.append(status[0].at - gateway.started)
+            gateway.kill()
+
+    assert min(took_s) < 1.5
