@@ -80,7 +80,7 @@ def _port(driver: Driver) -> str:
 
 
 def _line(driver: Driver) -> str:
-    address = "" if driver.address is None else f", {say('address')} {driver.address}"
+    address = "" if driver.address is None else say(", address {address}", address=driver.address)
     line = f"{driver.baud} 8{driver.parity}{driver.stop_bits}" if driver.transport == "serial" else driver.transport
     return line + address
 

@@ -10,13 +10,17 @@ import hmac
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gateway.catalogue import say
+from gateway.config import Verb
 from gateway.errors import ConfigError, Refused
+from gateway.values import STREAMS
 
 KEY_PREFIX = "ed25519:"
 _PIN_PREFIX = "scrypt:"
@@ -88,7 +92,7 @@ def read_key(path: Path) -> Ed25519PrivateKey:
 def person_main(args: argparse.Namespace) -> int:
     """Prints the `[[person]]` stanza: with a PIN asked for at the terminal, or a key made in `--key-file`."""
     lines = ["[[person]]", f"id = {_quoted(args.id)}", f"name = {_quoted(args.name or args.id)}"]
-    lines.append(f"may = {json.dumps(args.may)}")
+    lines.append(f"may = {json.dumps(_listed(args.may, get_args(Verb)))}")
     if args.key_file is not None:
         lines.append(f"key = {_quoted(_made(args.key_file))}")
     else:
@@ -102,10 +106,20 @@ def station_add_main(args: argparse.Namespace) -> int:
     if args.id is None:
         raise Refused(say("name the station: station add ID"))
     path = args.key_file or Path(f"{args.id}.key")
+    streams = _listed(args.streams, STREAMS)
     lines = ["[[station]]", f"id = {_quoted(args.id)}", f"key = {_quoted(_made(path))}"]
-    lines.append(f"streams = {json.dumps(args.streams)}")
+    lines.append(f"streams = {json.dumps(streams)}")
     print("\n".join(lines))
     return 0
+
+
+def _listed(given: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Words, separated by spaces or commas. Raises Refused for one that the configuration would not take."""
+    words = [word for part in given for word in part.split(",") if word]
+    for word in words:
+        if word not in known:
+            raise Refused(say("{given} is none of: {known}", given=repr(word), known=", ".join(known)))
+    return words
 
 
 def _made(path: Path) -> str:

@@ -16,6 +16,7 @@ from gateway.config import Config
 from gateway.settings import Checked, check
 
 DONE, UNUSABLE = 0, 78
+_SEVERITIES = {"error": N_("error: {wrong}"), "warning": N_("warning: {wrong}")}
 _SAMPLES = (  # where the example is in an installed package, and in a checkout
     Path(__file__).parent / "samples" / "small-school.toml",
     Path(__file__).parent.parent / "firmware_config" / "examples" / "small-school.toml",
@@ -108,12 +109,11 @@ def _text(text: str) -> str:
 
 
 def _print(problems: Iterable[Problem], where: Any) -> None:
-    severities = {"error": say(N_("error")), "warning": say(N_("warning"))}
     for problem in problems:
         line = say(N_(", line {line}"), line=problem.line) if problem.line else ""
         print(f"{problem.file}{line}  {problem.key}", file=where)
-        print(f"  {severities[problem.severity]}: {problem.wrong}", file=where)
-        print(f"  {say(N_('right would be'))}: {problem.remedy}\n", file=where)
+        print("  " + say(_SEVERITIES[problem.severity], wrong=problem.wrong), file=where)
+        print("  " + say("right would be: {remedy}", remedy=problem.remedy) + "\n", file=where)
 
 
 def _verdict(checked: Checked, path: Path) -> str:

@@ -1,6 +1,7 @@
 """Two languages from one catalogue: complete, with the same fields, chosen by option or environment, in every help."""
 
 import argparse
+import ast
 import re
 import string
 from collections.abc import Iterator
@@ -53,6 +54,21 @@ def test_every_message_has_its_chinese(collected: set[str], translated: dict[str
     missing = sorted(message for message in collected if not translated.get(message))
 
     assert [] == missing
+
+
+def test_no_message_hides_in_an_f_string() -> None:
+    """What collects messages does not look into f-strings on every version of Python; one there would be forgotten."""
+    hidden = [
+        f"{path.name}:{call.lineno}"
+        for path in CODE.rglob("*.py")
+        for text in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in KEYWORDS
+        if call.args and isinstance(call.args[0], ast.Constant | ast.Call)
+    ]
+
+    assert [] == hidden
 
 
 def test_nothing_stale_is_in_the_catalogue(collected: set[str], translated: dict[str, str]) -> None:

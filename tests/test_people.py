@@ -141,3 +141,20 @@ def test_a_pin_is_asked_for_twice_at_a_terminal(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("getpass.getpass", lambda _prompt: next(answers))
     with pytest.raises(Refused, match="not the same"):
         person_main(argparse.Namespace(id="x", name=None, may=["ack"], key_file=None))
+
+
+def test_words_may_be_separated_by_commas(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists on the command line are taken as people write them."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("4711\n"))
+    person_main(argparse.Namespace(id="x", name=None, may=["ack,reset", "log"], key_file=None))
+
+    assert ["ack", "reset", "log"] == tomllib.loads(capsys.readouterr().out)["person"][0]["may"]
+
+
+def test_a_word_that_the_configuration_would_not_take_is_refused(tmp_path: Path) -> None:
+    """What cannot be used is said at once, before a key is made."""
+    key = tmp_path / "county.key"
+    with pytest.raises(Refused, match="custdy"):
+        station_add_main(argparse.Namespace(id="county", key_file=key, streams=["custdy"]))
+
+    assert not key.exists()

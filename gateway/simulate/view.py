@@ -69,7 +69,7 @@ def picture(scene: Scene) -> RenderableType:
     parts += [_way(scene.config, way) for way in scene.far.latest.values()]
     heard = say("alarms") if scene.linked else say("alarms, as last heard")
     parts += [_rule(heard), _alarms(scene), _rule(say("what the command centre sees")), _events(scene)]
-    title = Text.assemble((f" {scene.config.venue.name} ", "bold"), (f" {say('simulated')} ", "black on yellow"))
+    title = Text.assemble((f" {scene.config.venue.name} ", "bold"), (" " + say("simulated") + " ", "black on yellow"))
     tale = Text(f" {scene.tale} ", style="bold", overflow="ellipsis", no_wrap=True)
     return Group(
         Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="blue", padding=(0, 1)),
