@@ -48,6 +48,8 @@ class ScriptedBus:
     def __init__(self, port: Path, units: Sequence[int] = range(1, 33), turn_round_s: float = 0.002) -> None:
         self.port = port
         self.turn_round_s = turn_round_s
+        self.least_rest_s = 0.0  # a question that follows an answer sooner gets a damaged answer
+        self._said = 0.0
         self.registers: Callable[[int, int], int] = lambda unit, register: unit * 1000 + register
         self.asked: list[tuple[float, bytes]] = []
         self._units = set(units)
@@ -107,6 +109,7 @@ class ScriptedBus:
                     buffer = self._hear(buffer + os.read(master, 4096))
                 while self._due and self._due[0][0] <= time.monotonic():
                     os.write(master, heapq.heappop(self._due)[2])
+                    self._said = time.monotonic()
 
     def _hear(self, buffer: bytes) -> bytes:
         while len(buffer) >= 8:
@@ -124,6 +127,8 @@ class ScriptedBus:
         if unit not in self._units:
             return
         kind, seconds = self._script.get(unit, ("ok", 0.0))
+        if time.monotonic() - self._said < self.least_rest_s:
+            kind = "bad-crc"
         for delay_s, data in self._replies(kind, seconds, request):
             self._later(self.turn_round_s + delay_s, data)
 

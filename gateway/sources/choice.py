@@ -55,7 +55,7 @@ def way_to(driver: Driver, port: str) -> Callable[[], Transport]:
 
 def bind(tables: config.Config) -> list[BoundDevice]:
     """Every device of the configuration with its driver at its address. ConfigError for the first that cannot be."""
-    return [_bound(name, table) for name, table in tables.device.items()]
+    return [bound_device(name, table) for name, table in tables.device.items()]
 
 
 def build_sources(
@@ -74,7 +74,8 @@ def build_sources(
     return made
 
 
-def _bound(name: str, table: config.Device) -> BoundDevice:
+def bound_device(name: str, table: config.Device) -> BoundDevice:
+    """A device with its driver at its address. Raises ConfigError."""
     try:
         driver = find(table.driver)
         if driver.at is not None:
