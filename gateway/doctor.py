@@ -179,7 +179,8 @@ def _brokers(patient: Patient) -> Iterator[Finding]:
         yield Finding("brokers", "bad", say("no broker is configured: nobody outside hears of anything"), "[mqtt]")
     for name, state in brokers.items():
         good = state["state"] == "connected"
-        what = f"{name}: {word(state['state'])}" + (f": {state['detail']}" if state["detail"] else "")
+        shown = say("{state}: {detail}", state=word(state["state"]), detail=state["detail"] or "-")
+        what = f"{name}: {shown}"
         yield Finding("brokers", "good" if good else "bad", what)
 
 
@@ -224,7 +225,7 @@ def _power(_patient: Patient) -> Iterator[Finding]:
 
 def _ports(patient: Patient) -> Iterator[Finding]:
     tables = patient.config
-    if tables is None:
+    if tables is None or (patient.status or {}).get("simulated"):
         return
     ports = {bus.port for bus in tables.bus.values()} | {d.port for d in tables.device.values() if d.port}
     for port in sorted(port for port in ports if port.startswith("/")):

@@ -91,7 +91,7 @@ def status_lines(status: Mapping[str, Any]) -> Iterator[str]:
     width = max(map(cell_len, titles.values()))
     for key, value in status.items():
         title = set_cell_size(titles[key], width)
-        for line in _shown(value):
+        for line in [say("no trouble")] if key == "storage" and not value else _shown(value):
             yield f"{title}  {line}"
             title = " " * width
 
@@ -101,7 +101,8 @@ def _shown(value: object) -> list[str]:
         case bool():
             return [say("yes") if value else say("no")]
         case dict() if value:
-            return [f"{name}  {_state(each)}" for name, each in value.items()]
+            width = max(map(len, value))
+            return [f"{name:<{width}}  {_state(each)}" for name, each in value.items()]
         case list() if value:
             return [", ".join(word(each) for each in value)]
     return ["-" if value in (None, "", [], {}) else word(value)]
@@ -124,16 +125,15 @@ def alarms_main(args: argparse.Namespace) -> int:
     from rich import box, console, table  # noqa: PLC0415  drawing is not needed by `--json` nor by scripts
 
     rows = table.Table(box=box.SIMPLE_HEAD)
-    for title in (say("alarm"), say("state"), say("since"), say("severity"), say("acknowledged by"), say("revision")):
-        rows.add_column(title)
+    for title in (say("severity"), say("alarm"), say("state"), say("since"), say("acknowledged by")):
+        rows.add_column(title, overflow="fold")
     for alarm in alarms:
         rows.add_row(
+            word(alarm["severity"]),
             alarm["alarm"],
             word(alarm["state"]),
-            alarm["since"],
-            word(alarm["severity"]),
+            alarm["since"][5:19].replace("T", " "),
             alarm["by"] or "",
-            str(alarm["revision"]),
         )
     console.Console().print(rows)
     return 0

@@ -67,6 +67,7 @@ CAUSES: dict[str, str] = {
     "NotReady": N_("not ready yet"),
 }
 REASONS: dict[str, str] = {
+    "ok": N_("ok"),
     "found-at-start": N_("found at the start"),
     "restart": N_("after a restart"),
     "stuck": N_("held for long"),
