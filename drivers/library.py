@@ -10,6 +10,7 @@ import importlib
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from drivers.base import Driver
@@ -45,6 +46,19 @@ def find(name: str, folder: Path | None = None) -> Driver:
             assert isinstance(driver, Driver)  # noqa: S101  for the type checker: the suite holds every module to it
             return driver
     raise UnknownDriver(f"no driver {name!r}{nearest(name.lower().replace('-', '_'), names())}")
+
+
+def bound(name: str, address: int | None, options: Mapping[str, object], folder: Path | None = None) -> Driver:
+    """The driver as a device's table asks for it. Raises as `find`, and ValueError for what it does not take."""
+    driver = find(name, folder)
+    if driver.at is not None:
+        return driver.at(address, options)
+    if options:
+        raise ValueError(f"a {driver.name} has no option {next(iter(options))!r}")
+    if address not in {None, driver.address}:
+        fixed = "no address" if driver.address is None else f"the address {driver.address} and no other"
+        raise ValueError(f"a {driver.name} has {fixed}: remove the line")
+    return driver
 
 
 def names() -> tuple[str, ...]:

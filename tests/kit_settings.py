@@ -371,6 +371,13 @@ BROKEN: dict[str, tuple[str, str, str, str, str]] = {
         "address",
         "correct",
     ),
+    "address of a device that has another, always": (
+        'driver = "pms5003"\nport = "/dev/serial/by-id/two"',
+        'driver = "scd4x"\nport = "/dev/i2c-1"\naddress = 99',
+        "device.hall-dust",
+        "address 98 and no other",
+        "correct",
+    ),
     "password in an address": (
         "[mqtt]",
         f'[influxdb]\nurl = "http://me:secret@x"\norg = "o"\nbucket = "b"\ntoken_file = "{__file__}"\n[mqtt]',

@@ -65,6 +65,21 @@ def test_a_profile_of_ones_own(tmp_path: Path) -> None:
         library.find("bad.toml", tmp_path)
 
 
+@pytest.mark.parametrize("name", library.names())
+def test_an_address_that_is_not_taken_is_refused(name: str) -> None:
+    """No driver passes over an address in silence: it is used, or refused with a sentence."""
+    driver = library.find(name)
+    for address in (5, driver.address):
+        try:
+            bound = library.bound(name, address, {})
+        except ValueError as error:
+            assert re.search(r"address|must be (said|given)", str(error))
+        else:
+            assert bound.address == (driver.address if address is None else address)
+    with pytest.raises(ValueError, match="no_such_option|must be said"):
+        library.bound(name, None, {"no_such_option": 1})
+
+
 def test_the_page_of_devices_is_current() -> None:
     """docs/devices.md is what `python -m drivers.library` prints."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from drivers import library
@@ -17,14 +16,7 @@ LONGEST_GAP_S = 1.0
 
 def bound(device: Device, folder: Path) -> Driver:
     """The device's driver, at its address and with its options. Raises LookupError or ValueError, with a sentence."""
-    driver = library.find(device.driver, folder)
-    if driver.at is not None:
-        return driver.at(device.address, device.options)
-    if device.options:
-        raise ValueError(f"a {driver.name} has no option {next(iter(device.options))!r}")
-    if device.address is not None and driver.transport == "serial":
-        raise ValueError(f"a {driver.name} has no address: remove the line")
-    return replace(driver, address=device.address or driver.address)
+    return library.bound(device.driver, device.address, device.options, folder)
 
 
 def drivers_of(config: Config, folder: Path) -> dict[str, Driver]:

@@ -147,10 +147,7 @@ class Simulation:
 
 def driver_of(device: Device, profiles: Path | None = None) -> Driver:
     """The driver that a device's table asks for, at its address and with its options."""
-    driver = library.find(device.driver, profiles)
-    if driver.at is not None:
-        return driver.at(device.address, device.options)
-    return driver
+    return library.bound(device.driver, device.address, device.options, profiles)
 
 
 def _said(name: str, action: Action) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
+from drivers import library
 from drivers.base import Driver
-from drivers.library import find
 from gateway import config
 from gateway.errors import ConfigError
 from gateway.moment import Clock
@@ -77,11 +77,7 @@ def build_sources(
 def bound_device(name: str, table: config.Device) -> BoundDevice:
     """A device with its driver at its address. Raises ConfigError."""
     try:
-        driver = find(table.driver)
-        if driver.at is not None:
-            driver = driver.at(table.address, table.options)
+        driver = library.bound(table.driver, table.address, table.options)
     except (LookupError, ValueError) as error:
         raise ConfigError(f"device {name}: {error}") from error
-    if driver.at is None and table.options:
-        raise ConfigError(f"device {name}: the driver {table.driver} has no options")
     return BoundDevice(name, driver, table.every or driver.every_s, table.identity)
