@@ -30,6 +30,7 @@ from gateway.journal.latches import LatchWriter, read_latches
 from gateway.journal.reader import EventReader
 from gateway.journal.readings import ReadingsWriter
 from gateway.journal.readings_reader import ReadingsReader
+from gateway.known_units import KnownUnits
 from gateway.lamp import LampStep
 from gateway.lending import Desk, same_port
 from gateway.moment import NANO, Clock, Moment, SystemClock
@@ -189,15 +190,17 @@ class App:
         act = simulated.act if simulated is not None else None
         self._control = Control(self.state, doorman, tell, self.clock, act, Desk(self._lender).serve)
         out.pumps = {name: self._pump(name, broker) for name, broker in self.plan.brokers().items()}
+        self._known = KnownUnits(self.state)
         self._writers = [
             Worker("events-writer", out.events.run),
             Worker("latch-writer", out.latch_writer.run),
             Worker("readings-writer", out.readings_writer.run),
+            Worker("units-writer", self._known.run),
         ]
         thread = EngineThread(self.engine, self._inbox, self.clock)
         self._engine_workers = [Worker("engine", thread.run, fatal=self._fatal)]
         self._pump_workers = {name: _pump_workers(pump) for name, pump in out.pumps.items()}
-        self._sources = {source.name: source for source in self.plan.sources(tell, self.clock)}
+        self._sources = {source.name: source for source in self.plan.sources(self._known, tell, self.clock)}
         self._source_workers = {name: Worker(f"source-{name}", source.run) for name, source in self._sources.items()}
         self._contact_workers = self._contacts()
         self._control_workers = [Worker("control", self._control.run)]
@@ -320,7 +323,7 @@ class App:
         gone = [name for name in old if new.get(name) != old[name]]
         _end([self._source_workers.pop(name) for name in gone if name in self._source_workers], 2.0)
         self._sources = {name: source for name, source in self._sources.items() if name not in gone}
-        for source in self.plan.sources(self._inbox.tell, self.clock):
+        for source in self.plan.sources(self._known, self._inbox.tell, self.clock):
             if source.name not in self._source_workers:
                 self._sources = {**self._sources, source.name: source}  # replaced as a whole: others read it
                 self._source_workers[source.name] = Worker(f"source-{source.name}", source.run)

@@ -18,6 +18,7 @@ from gateway.errors import Unavailable
 from gateway.health import TIMEOUTS_S, DeviceWatch, Health
 from gateway.journal.events import Recovered
 from gateway.journal.reader import EventReader
+from gateway.known_units import KnownUnits
 from gateway.moment import Clock
 from gateway.points import Points
 from gateway.sources.choice import Source, bind, build_sources
@@ -79,8 +80,8 @@ class Plan:
             found[name] = (bus, (*members, table))
         return found
 
-    def sources(self, tell: Callable[[object], None], clock: Clock) -> list[Source]:
-        return build_sources(self.config, self.devices, tell, clock)
+    def sources(self, known: KnownUnits, tell: Callable[[object], None], clock: Clock) -> list[Source]:
+        return build_sources(self.config, known.enter(self.devices), tell, clock)
 
 
 def left_behind(recovered: Recovered, latches: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:

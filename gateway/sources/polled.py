@@ -53,6 +53,7 @@ class PolledDevice:
         self._failures = 0
         self._not_ready = 0
         self._identity = bound.identity
+        self._met = bound.met
         self._bug_logged = False
 
     def run(self, stop: threading.Event) -> None:
@@ -104,6 +105,7 @@ class PolledDevice:
             if self._driver.identity and self._driver.identify:
                 seen = self._driver.identify(transport.ask(self._driver.identity, stop))
                 self._identity = same_unit(self._identity, seen)
+                self._met(seen)
             self._up = True
         return self._driver.decode(tuple(transport.ask(read, stop) for read in self._driver.reads))
 

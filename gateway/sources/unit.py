@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.base import Driver, Measurement, Read
@@ -24,6 +25,10 @@ class WrongDevice(DeviceFault):
     """A unit answers, and it is another one than it should be: adapters or addresses were swapped."""
 
 
+def _nobody(_identity: str) -> None:
+    """Nobody remembers it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BoundDevice:
     """A device of the configuration with its driver at its address."""
@@ -32,6 +37,7 @@ class BoundDevice:
     driver: Driver
     every_s: float
     identity: str | None = None  # what it must call itself, where its driver can ask
+    met: Callable[[str], None] = _nobody  # told, by the source's thread, what it calls itself each time it comes up
 
 
 class Unit:
@@ -45,6 +51,7 @@ class Unit:
         self.talks = len(bound.driver.reads) == 1 and not bound.driver.reads[0].send
         self.bug_logged = False  # a driver's bug is logged once, with its traceback
         self._identity = bound.identity
+        self._met = bound.met
         self.up = False
         self._replies: list[bytes] = []
         self._not_ready = 0
@@ -129,6 +136,7 @@ class Unit:
         if self.driver.identity and self.driver.identify:
             seen = self.driver.identify(self._exchange(exchange, self.driver.identity, timeout_s))
             self._identity = same_unit(self._identity, seen)
+            self._met(seen)
         self.up = True
 
     def _wait_out(self, exchange: Exchange) -> None:
@@ -163,5 +171,8 @@ class Unit:
 def same_unit(known: str | None, seen: str) -> str:
     """The unit's identity: not said in the configuration, what it was first must stay. Raises WrongDevice."""
     if known is not None and seen != known:
-        raise WrongDevice(f"this is {seen!r}, and should be {known!r}: were adapters swapped?")
+        raise WrongDevice(
+            f"this is {seen!r}, and should be {known!r}: were adapters swapped? "
+            f'If it was replaced on purpose, write identity = "{seen}" in its table'
+        )
     return seen
