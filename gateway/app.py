@@ -30,18 +30,18 @@ from gateway.journal.latches import LatchWriter, read_latches
 from gateway.journal.reader import EventReader
 from gateway.journal.readings import ReadingsWriter
 from gateway.journal.readings_reader import ReadingsReader
-from gateway.known_units import KnownUnits
 from gateway.lamp import LampStep
 from gateway.lending import Desk, same_port
 from gateway.moment import NANO, Clock, Moment, SystemClock
 from gateway.notify import Notifier
 from gateway.payloads import Origin
 from gateway.sinks.feeder import Feeder, Piece
+from gateway.sinks.modem import Modem
 from gateway.sinks.mqtt import MqttPump
 from gateway.sources.contacts import Contacts
 from gateway.sources.loans import Lender
 from gateway.state import StateDirectory
-from gateway.values import ConfigurationState, Event, Readings, StorageState, Stored, Tick
+from gateway.values import ConfigurationState, Event, Notice, PathState, Readings, StorageState, Stored, Tick
 from gateway.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,8 @@ class Switchboard:
         self.readings_writer = ReadingsWriter(state, clock, tell, zone)
         self.latch_writer = LatchWriter(state, clock, tell)
         self.contacts: Contacts | None = None
+        self.modem: Modem | None = None
+        self._tell, self._clock = tell, clock
         self.pumps: Mapping[str, MqttPump] = {}  # replaced as a whole, never changed
         self.beats = 0
         self.retired: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -120,6 +122,22 @@ class Switchboard:
 
     def nonces(self, sink: str) -> tuple[str, ...]:
         return self.pumps[sink].nonces if sink in self.pumps else ()
+
+    def hurry(self, sink: str | None) -> None:
+        for name, pump in self.pumps.items():
+            if sink in (None, name):
+                pump.hurry()
+
+    def call(self, notice: Notice) -> None:
+        if self.modem is not None:
+            self.modem.call(notice)
+        else:
+            self._tell(PathState("modem", say("there is no [modem] in the configuration"), self._clock.now()))
+
+    def siren(self, *, on: bool) -> None:
+        wails = self.contacts is not None and self.contacts.wail(on)
+        if on and not wails:
+            self._tell(PathState("siren", say("there is no [siren] in the configuration"), self._clock.now()))
 
     def retire(self, name: str) -> None:
         self.retired.put(name)
@@ -190,24 +208,24 @@ class App:
         act = simulated.act if simulated is not None else None
         self._control = Control(self.state, doorman, tell, self.clock, act, Desk(self._lender).serve)
         out.pumps = {name: self._pump(name, broker) for name, broker in self.plan.brokers().items()}
-        self._known = KnownUnits(self.state)
         self._writers = [
             Worker("events-writer", out.events.run),
             Worker("latch-writer", out.latch_writer.run),
             Worker("readings-writer", out.readings_writer.run),
-            Worker("units-writer", self._known.run),
         ]
         thread = EngineThread(self.engine, self._inbox, self.clock)
         self._engine_workers = [Worker("engine", thread.run, fatal=self._fatal)]
         self._pump_workers = {name: _pump_workers(pump) for name, pump in out.pumps.items()}
-        self._sources = {source.name: source for source in self.plan.sources(self._known, tell, self.clock)}
+        self._sources = {source.name: source for source in self.plan.sources(tell, self.clock)}
         self._source_workers = {name: Worker(f"source-{name}", source.run) for name, source in self._sources.items()}
         self._contact_workers = self._contacts()
+        self._modem_workers = self._modem()
         self._control_workers = [Worker("control", self._control.run)]
         self._played = [Worker(name, work) for name, work in (simulated.workers if simulated is not None else ())]
 
     def _contacts(self) -> list[Worker]:
-        if not self.plan.config.contact:
+        siren = self.plan.config.siren
+        if not self.plan.config.contact and siren is None:
             self.out.contacts = None
             return []
         simulated = self._simulation
@@ -217,9 +235,18 @@ class App:
             self._inbox.tell,
             self.clock,
             simulated.pin_factory if simulated is not None and simulated.pins else None,
+            siren_pin=None if siren is None else siren.pin,
             simulate=simulated is not None,
         )
         return [Worker("contacts", self.out.contacts.run)]
+
+    def _modem(self) -> list[Worker]:
+        settings = self.plan.config.modem
+        self.out.modem = None
+        if settings is None:
+            return []
+        self.out.modem = Modem(settings, self.origin.venue, self.origin.zone, self.clock, self._inbox.tell)
+        return [Worker("modem", self.out.modem.run)]
 
     def _pump(self, name: str, broker: Mqtt) -> MqttPump:
         writer = self.out.readings_writer if broker.readings and name == "mqtt" else None
@@ -243,7 +270,7 @@ class App:
         pumps = [worker for pair in self._pump_workers.values() for worker in pair]
         for worker in (*self._writers, *self._engine_workers, *pumps, *self._contact_workers):
             worker.start()
-        for worker in (*self._played, *self._source_workers.values(), *self._control_workers):
+        for worker in (*self._played, *self._modem_workers, *self._source_workers.values(), *self._control_workers):
             worker.start()
         self._tell_configuration(self._loaded)
         self._keep_armed()
@@ -273,7 +300,8 @@ class App:
         self.stopping.set()
         self._notifier.send("STOPPING=1")
         pumps = [worker for pair in self._pump_workers.values() for worker in pair]
-        _end([*self._contact_workers, *self._source_workers.values(), *self._control_workers], 1.0)
+        intake = [*self._contact_workers, *self._source_workers.values(), *self._control_workers]
+        _end([*intake, *self._modem_workers], 1.0)
         _end(self._engine_workers, 1.0)
         _end(pumps, 1.5)
         _end([*self._writers, *self._played], 1.2)
@@ -323,15 +351,20 @@ class App:
         gone = [name for name in old if new.get(name) != old[name]]
         _end([self._source_workers.pop(name) for name in gone if name in self._source_workers], 2.0)
         self._sources = {name: source for name, source in self._sources.items() if name not in gone}
-        for source in self.plan.sources(self._known, self._inbox.tell, self.clock):
+        for source in self.plan.sources(self._inbox.tell, self.clock):
             if source.name not in self._source_workers:
                 self._sources = {**self._sources, source.name: source}  # replaced as a whole: others read it
                 self._source_workers[source.name] = Worker(f"source-{source.name}", source.run)
                 self._source_workers[source.name].start()
-        if before.config.contact != self.plan.config.contact:
+        if (before.config.contact, before.config.siren) != (self.plan.config.contact, self.plan.config.siren):
             _end(self._contact_workers, 2.0)
             self._contact_workers = self._contacts()
             for worker in self._contact_workers:
+                worker.start()
+        if before.config.modem != self.plan.config.modem:
+            _end(self._modem_workers, 2.0)
+            self._modem_workers = self._modem()
+            for worker in self._modem_workers:
                 worker.start()
 
     def _lender(self, port: str, name: str) -> Lender | None:

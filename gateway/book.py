@@ -73,13 +73,16 @@ class Sent:
 
 @dataclass(slots=True)
 class Book:
-    """`session(now)`, set by the engine, names the exam paper being written, or None."""
+    """`session(now)` and `passed`, set by the engine: the exam paper being written, or None; who else looks at each
+    transition that was recorded (and signals nothing from there).
+    """
 
     chain: Chain
     identity: Identity
     origin: Origin
     outputs: Outputs
     session: Callable[[Moment], str | None] = lambda _now: None
+    passed: Callable[[Page, Transition], None] = lambda _page, _transition: None
     pages: dict[str, Page] = field(default_factory=dict)
     sent: OrderedDict[str, Sent] = field(default_factory=OrderedDict)  # by hash
     left: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)  # written alarms not yet defined
@@ -224,11 +227,16 @@ class Book:
 
     def accepted(self, sink: str, number: int, why_not: str | None, now: Moment) -> None:
         """A broker took an event, or did not; kept for `why`."""
+        sent = self.sent_as(number)
+        if sent is not None:
+            sent.accepted[sink] = why_not or now.text(self.zone)
+
+    def sent_as(self, number: int) -> Sent | None:
+        """The event with this number, if it is still in mind."""
         for sent in reversed(self.sent.values()):
-            if sent.number == number:
-                sent.accepted[sink] = why_not or now.text(self.zone)
             if sent.number <= number:
-                return
+                return sent if sent.number == number else None
+        return None
 
     def remember(self, hash_: str, sent: Sent) -> None:
         self.sent[hash_] = sent
@@ -257,6 +265,7 @@ class Book:
                 Sent(event.number, definition.name, revision, definition.stream, transition.name, needs_receipt),
             )
             self.outputs.event(event, payloads.encode(_snapshot(definition, transition.alarm, page.evidence)))
+            self.passed(page, transition)
 
     def _fields(self, page: Page, transition: Transition, evidence: Evidence) -> dict[str, object]:
         definition, alarm, given = page.definition, transition.alarm, transition.given
@@ -281,8 +290,8 @@ class Book:
             "quality": evidence.quality,
             "set": evidence.rule_set,
             "session": self.session(transition.at),
-            "reason": given.reason or evidence.reason,
-            "text": happened("noted" if noted else transition.name, evidence.what, given.by, given.note),
+            "reason": given.reason or given.to or evidence.reason,
+            "text": happened("noted" if noted else transition.name, evidence.what, given.by, given.note, given.to),
             "drill": alarm.drill,
             "simulated": self.origin.simulated,
             "by": given.by,

@@ -154,6 +154,22 @@ class Escalation(Table):
     steps: tuple[Step, ...] = ()
 
 
+class Modem(Table):
+    """A GSM modem for short messages: the telephone path of escalation."""
+
+    port: str = Field(min_length=1)
+    baud: int = Field(default=115200, ge=1200, le=921600)
+    numbers: tuple[Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")], ...] = Field(min_length=1)
+    pin_file: str | None = None  # with the SIM's PIN, where it asks for one
+    language: Literal["zh", "en"] = "zh"
+
+
+class Siren(Table):
+    """A siren at the venue, driven high until the alarm is acknowledged."""
+
+    pin: int = Field(ge=0, le=27)
+
+
 class Bus(Table):
     """A serial port, or a URL that pyserial understands (`socket://host:port`, `rfc2217://host:port`)."""
 
@@ -263,6 +279,8 @@ class Config(Table):
     person: tuple[Person, ...] = ()
     station: tuple[Station, ...] = ()
     escalation: Escalation = Escalation()
+    modem: Modem | None = None
+    siren: Siren | None = None
     bus: dict[Slug, Bus] = Field(default_factory=dict)
     device: dict[Slug, Device] = Field(default_factory=dict)
     contact: dict[Slug, Contact] = Field(default_factory=dict)

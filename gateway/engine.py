@@ -15,11 +15,13 @@ from typing import Any, Protocol
 
 from gateway import book, payloads
 from gateway.acts import Acts
-from gateway.alarms import Step
+from gateway.alarms import Step, Transition
 from gateway.answers import Answers
 from gateway.assembly import Plan
-from gateway.book import Book
+from gateway.book import Book, Page
+from gateway.burden import Burden
 from gateway.config import Config
+from gateway.escalation import Escalation
 from gateway.findings import Finding
 from gateway.health import (
     Health,
@@ -28,6 +30,7 @@ from gateway.health import (
     disarmed,
     happening,
     link,
+    path,
     still_armed,
     storage,
     system_definitions,
@@ -53,7 +56,9 @@ from gateway.values import (
     Inbound,
     LineHealth,
     Lost,
+    Notice,
     NotTaken,
+    PathState,
     Question,
     Readings,
     SeenRetained,
@@ -81,6 +86,9 @@ class Outputs(book.Outputs, Protocol):
     def resend(self, piece: Piece) -> None: ...
     def storage(self, *, failing: bool) -> None: ...
     def nonces(self, sink: str) -> tuple[str, ...]: ...
+    def hurry(self, sink: str | None) -> None: ...
+    def call(self, notice: Notice) -> None: ...
+    def siren(self, *, on: bool) -> None: ...
     def alive(self) -> None: ...
     def retire(self, name: str) -> None: ...
 
@@ -136,6 +144,9 @@ class Engine:
         self.answers = Answers(self)
         self.acts = Acts(self)
         self.seals = Seals()
+        self.burden = Burden()
+        self.escalation = Escalation(ledger, outputs, self._silent)
+        ledger.passed = self._passed
         self._heads_at: Moment | None = None
         self.disarmed: tuple[str, ...] = ()
         self._handlers: Mapping[type, Callable[[Any], None]] = {
@@ -148,6 +159,7 @@ class Engine:
             Stored: self._stored,
             Accepted: self._accepted,
             NotTaken: self._not_taken,
+            PathState: lambda m: self.find_all([path(m)]),
             LineHealth: self._line_health,
             StorageState: self._storage,
             ConfigurationState: self._configuration,
@@ -209,6 +221,7 @@ class Engine:
     def start(self, now: Moment) -> None:
         """Say again what stands, and publish every state there is."""
         self.book.resume(now)
+        self.escalation.resume()
         self._publish_all(now)
         self.find_all(still_armed(name, now) for name in self.disarmed)
 
@@ -245,6 +258,7 @@ class Engine:
         self.show(now)
         self.find_all(self.health.tick(now))
         self.find_all(self.points.judge(now, self.book.confirmed()))
+        self.find_all(self.burden.tick((page.alarm for page in self.book.pages.values()), now))
         self.advance(now)
         self.show(now)
         if self._heads_at is None or now.seconds_since(self._heads_at) >= HEAD_EVERY_S:
@@ -259,13 +273,14 @@ class Engine:
                 self.lamps.show(watch, self.stored, finding.at)
 
     def show(self, now: Moment) -> None:
-        """Lamps and seals as they stand now."""
+        """Lamps, seals and the siren as they stand now."""
         for opening in self.seals.over(now):
             if opening.contact in self.watches:
                 self.find_all([self.watches[opening.contact].note("window-over", now)])
         for watch in self.watches.values():
             self.show_seal(watch, now)
             self.lamps.show(watch, self.stored, now)
+        self.escalation.show()
 
     def show_seal(self, watch: ContactWatch, now: Moment, *, publish: bool = True) -> None:
         """Judges a sealed door anew by calendar, windows and alarms; publishes what changed."""
@@ -310,6 +325,15 @@ class Engine:
     def _not_taken(self, message: NotTaken) -> None:
         why = "refused" if message.code is None or message.code >= REFUSED_FROM else "nobody listens"
         self.book.accepted(message.sink, message.number, why, message.at)
+        self.escalation.not_taken(message.sink, message.number, message.at)
+
+    def _passed(self, page: Page, transition: Transition) -> None:
+        self.escalation.passed(page, transition)
+        self.burden.passed(page.definition.name, transition)
+
+    def _silent(self, alarm: str) -> bool:
+        """Whether this is an alarm of a contact that must make no sound at the venue."""
+        return any(watch.config.silent and alarm in watch.alarms for watch in self.watches.values())
 
     def _line_health(self, message: LineHealth) -> None:
         self.lines[message.device] = message
@@ -344,6 +368,7 @@ class Engine:
         }
         self.acts.reconfigured()
         self.lamps.forget()
+        self.escalation.say_again()
         self.enter(now, plan.kept)
         self._publish_all(now)
         self.find_all(still_armed(name, now) for name in self.disarmed)

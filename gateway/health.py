@@ -9,7 +9,17 @@ from gateway.alarms import Definition, Given, Signal
 from gateway.catalogue import both, say
 from gateway.findings import Evidence, Finding
 from gateway.moment import ClockState, Moment
-from gateway.values import BusState, ConfigurationState, Lost, Readings, SetAside, Severity, SinkState, StorageState
+from gateway.values import (
+    BusState,
+    ConfigurationState,
+    Lost,
+    PathState,
+    Readings,
+    SetAside,
+    Severity,
+    SinkState,
+    StorageState,
+)
 from gateway.vocabulary import word
 from gateway.wording import STANDS, Text
 
@@ -32,6 +42,11 @@ SYSTEM: Mapping[str, tuple[str, Severity, float]] = {
     "command-refused": ("refused", "high", HAPPENING_S),
     "state-altered": ("altered", "high", HAPPENING_S),
     "sent-not-stored": ("unstored", "high", HAPPENING_S),
+    "path-modem": ("path", "high", 0.0),
+    "path-siren": ("path", "high", 0.0),
+    "alarm-flood": ("alarm-flood", "medium", 0.0),
+    "alarm-chatter": ("alarm-chatter", "low", HAPPENING_S),
+    "alarm-stale": ("alarm-stale", "low", 0.0),
 }
 
 
@@ -169,6 +184,12 @@ def storage(message: StorageState | SetAside) -> Iterator[Finding]:
     counts = {"waiting": message.waiting, "lost": message.lost}
     reason = say("{error}; waiting {waiting}, lost {lost}", error=say(message.error or "-"), **counts)
     yield _find(name, signal, message.at, text("storage", name, reason), message.error)
+
+
+def path(message: PathState) -> Finding:
+    name = f"path-{message.path}"
+    signal = Signal.CLEAR if message.error is None else Signal.BREACH
+    return _find(name, signal, message.at, text("path", message.path, message.error or "-"), message.error)
 
 
 def link(message: SinkState) -> Finding | None:

@@ -23,7 +23,7 @@ from gateway.pruning import Pruned
 from gateway.toml_file import Unreadable, line_of, parse, read
 
 # What runs of a broken file: enough for a press to be heard, sent, received, acknowledged and reset.
-ESSENTIAL = ("venue", "contact", "mqtt", "person", "station", "escalation", "custody", "session")
+ESSENTIAL = ("venue", "contact", "mqtt", "person", "station", "escalation", "modem", "siren", "custody", "session")
 _ROUNDS = 20  # of taking out what is wrong; each takes out at least one place, and three are usual
 
 

@@ -219,6 +219,15 @@ class NotTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class PathState:
+    """A way of escalation that does not lead through a broker works (`error` is None) or does not, in words."""
+
+    path: Literal["modem", "siren"]
+    error: str | None
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class SeenRetained:
     """One of our own retained states as the broker holds it, read back after connecting or when somebody changed it."""
 
@@ -231,6 +240,16 @@ class SeenRetained:
 
 
 # ---- what the engine hands out ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What goes by a way on which strangers may listen: which alarm and since when, and nothing of what happened."""
+
+    alarm: str
+    kind: str
+    raised: Moment | None
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

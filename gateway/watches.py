@@ -65,6 +65,10 @@ class ContactWatch:
     def stream(self) -> Stream:
         return "custody" if self.custody else "gateway"
 
+    @property
+    def alarms(self) -> frozenset[str]:
+        return frozenset(definition.name for definition, _ in self.definitions(()))
+
     def definitions(self, escalation: tuple[EscalationStep, ...]) -> Iterator[tuple[Definition, Text]]:
         """Every alarm this contact can have, with its sentence."""
         kind, custody = self.config.kind, self.custody

@@ -42,6 +42,10 @@ STANDS: dict[str, str] = {
     "unstored": N_("An event that was sent is not in the journal: {reason}"),
     "drill": N_("DRILL of the leak alarm {name} ({place})"),
     "custody": N_("Custody was ended by {name}: no papers are stored any more"),
+    "path": N_("The way of escalation {name} does not work: {reason}"),
+    "alarm-flood": N_("More alarms in ten minutes than people can follow"),
+    "alarm-chatter": N_("Alarms that come again and again: {reason}"),
+    "alarm-stale": N_("Alarms that have stood for more than a day: {reason}"),
     "retired": N_("The contact {name} is no longer armed: retired by {reason}"),
     "disarm": N_("The contact {name} is no longer in the configuration and stays armed until it is retired by name"),
 }
@@ -65,7 +69,7 @@ HAPPENED: dict[str, str] = {
     "released": N_("No longer suppressed: {what}"),
     "removed": N_("Taken out of service by {by} ({note}): {what}"),
     "returned": N_("Back in service: {what}"),
-    "escalated": N_("No answer yet, escalated: {what}"),
+    "escalated": N_("No answer yet, escalated to {to}: {what}"),
     "received": N_("Received at {by}: {what}"),
     "expired": N_("Time is over: {what}"),
 }
@@ -76,5 +80,14 @@ def quantity_text(quantity: str) -> Text:
     return {"zh": entry.zh, "en": entry.en}
 
 
-def happened(transition: str, what: Text, by: str | None, note: str | None) -> Text:
-    return both(HAPPENED[transition], what=what, by=by or "-", note=note or "-")
+PATHS: dict[str, str] = {
+    "resend": N_("sending again"),
+    "second-broker": N_("the second broker"),
+    "modem": N_("the telephone network"),
+    "siren": N_("the siren"),
+}
+
+
+def happened(transition: str, what: Text, by: str | None, note: str | None, to: str | None = None) -> Text:
+    path = both(PATHS[to]) if to in PATHS else to or "-"
+    return both(HAPPENED[transition], what=what, by=by or "-", note=note or "-", to=path)

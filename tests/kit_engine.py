@@ -22,7 +22,7 @@ from gateway.moment import NANO, ClockState, Moment
 from gateway.payloads import Origin
 from gateway.points import Points
 from gateway.sources.choice import bind
-from gateway.values import Command, Edge, Event, Question, Reading, Readings, Stored, Tick
+from gateway.values import Command, Edge, Event, Notice, Question, Reading, Readings, Stored, Tick
 
 VENUE = """
 [venue]
@@ -89,6 +89,7 @@ class Recorder:
         self.blocks: list[Readings] = []
         self.receipts: list[tuple[int, str]] = []
         self.retired: list[str] = []
+        self.paths: list[tuple[str, Any]] = []
         self.beats = 0
         self.failing = False
 
@@ -123,6 +124,15 @@ class Recorder:
 
     def nonces(self, sink: str) -> tuple[str, ...]:
         return ("nonce-1", "nonce-2")
+
+    def hurry(self, sink: str | None) -> None:
+        self.paths.append(("hurry", sink))
+
+    def call(self, notice: Notice) -> None:
+        self.paths.append(("call", notice))
+
+    def siren(self, *, on: bool) -> None:
+        self.paths.append(("siren", on))
 
     def retire(self, name: str) -> None:
         self.retired.append(name)

@@ -65,6 +65,7 @@ def _filter_times(at: Location, contact: Contact) -> Iterator[Problem]:
 
 def pins(config: Config) -> Iterator[Problem]:
     taken: dict[int, str] = {}
+    siren = None if config.siren is None else config.siren.pin
     ranked = sorted(config.contact.items(), key=lambda item: (*PRECEDENCE, item[1].kind).index(item[1].kind))
     for keys in (("pin", "pin_other"), ("lamp_pin", "buzzer_pin")):  # a lamp never takes a line's pin
         for name, key, contact in [(n, k, c) for n, c in ranked for k in keys]:
@@ -91,6 +92,12 @@ def pins(config: Config) -> Iterator[Problem]:
                     phrase(N_("pin {pin} is driven by the board itself at every start"), pin=pin),
                     phrase(N_("use one of the pins 2 to 27")),
                 )
+    if siren in taken:
+        yield error(
+            ("siren", "pin"),
+            phrase(N_("pin {pin} is already {other}"), pin=siren, other=taken[siren]),
+            phrase(N_("give each line, lamp and buzzer a pin of its own (BCM numbers 2 to 27)")),
+        )
 
 
 def alarm_names(config: Config) -> Iterator[Problem]:

@@ -38,6 +38,13 @@ def far_sides(config: Config) -> Iterator[Problem]:
                 phrase(N_("there is no second broker to escalate to")),
                 phrase(N_("add [mqtt.second], or take the step out")),
             )
+        table = {"modem": config.modem, "siren": config.siren}.get(step.to, config)
+        if table is None:
+            yield warning(
+                ("escalation", "steps", number, "to"),
+                phrase(N_("there is no [{table}], so this step reaches nobody"), table=step.to),
+                phrase(N_("add [{table}], or take the step out"), table=step.to),
+            )
     for (_, early), (number, late) in pairwise(enumerate(config.escalation.steps)):
         if late.after < early.after:
             yield warning(

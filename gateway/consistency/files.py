@@ -31,7 +31,10 @@ def with_files(config: Config, folder: Path) -> Config:
         mqtt = mqtt.model_copy(update={"second": broker(mqtt.second)})
     if influxdb is not None:
         influxdb = influxdb.model_copy(update={"token_file": whole(influxdb.token_file)})
-    return config.model_copy(update={"mqtt": mqtt, "influxdb": influxdb})
+    modem = config.modem
+    if modem is not None:
+        modem = modem.model_copy(update={"pin_file": whole(modem.pin_file)})
+    return config.model_copy(update={"mqtt": mqtt, "influxdb": influxdb, "modem": modem})
 
 
 def files(config: Config, folder: Path) -> Iterator[Problem]:
@@ -66,6 +69,8 @@ def _file_names(config: Config) -> Iterator[tuple[Location, str]]:
                 yield (*at, "tls", key), name
     if config.influxdb is not None:
         yield ("influxdb", "token_file"), config.influxdb.token_file
+    if config.modem is not None and config.modem.pin_file is not None:
+        yield ("modem", "pin_file"), config.modem.pin_file
 
 
 def _unreadable(path: Path) -> str | None:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivers.contact import Wiring
-from gateway.catalogue import N_, say
 from gateway.config import Contact
-from gateway.lamp import BUZZER, PATTERNS, LampStep, Pattern, lit
+from gateway.lamp import BUZZER, PATTERNS, LampStep
 from gateway.moment import NANO, Clock, Moment
+from gateway.sources.outputs import Signal, Siren, claim_signal, sentence
 from gateway.sources.pins import Backend, PinTrouble, given_backend, real_backend
 from gateway.values import ContactFault, Edge
 
@@ -90,24 +90,6 @@ class Line:
         return now.after(-age_s / self._clock.pause(1.0)) if 0 <= age_s <= LATE_S else now
 
 
-class Signal:
-    """A lamp or a buzzer: follows a pattern, from the moment it was asked for."""
-
-    def __init__(self, device: Any) -> None:
-        self._device = device
-        self._on = False
-
-    def follow(self, pattern: Pattern | None, elapsed_s: float) -> None:
-        """Raises the back end's errors."""
-        wanted = pattern is not None and lit(pattern, elapsed_s)
-        if wanted != self._on:
-            self._device.value = wanted
-            self._on = wanted
-
-    def close(self) -> None:
-        self._device.close()
-
-
 @dataclass(slots=True)
 class Post:
     """Everything at one contact: its lines, lamp and buzzer as far as they are claimed, and what the lamp shows."""
@@ -129,7 +111,7 @@ class Post:
 
 
 class Contacts:
-    """Owns all pins. `run` in one thread; `show` from any.
+    """Owns all pins. `run` in one thread; `show` and `wail` from any.
 
     `tell_edge` and `tell` put on the engine's queues and return. `factory` is a gpiozero pin factory; without one the
     board's own pins are used. Simulated pins are refused unless `simulate` says that they are meant.
@@ -143,10 +125,12 @@ class Contacts:
         clock: Clock,
         factory: Any = None,
         *,
+        siren_pin: int | None = None,
         simulate: bool = False,
     ) -> None:
         self.backend: str | None = None  # for `doctor`: library, chip and board in use
         self._posts = {name: Post(name, config, {}) for name, config in contacts.items()}
+        self._siren = None if siren_pin is None else Siren(siren_pin, tell)
         self._tell_edge = tell_edge
         self._tell = tell
         self._clock = clock
@@ -159,6 +143,12 @@ class Contacts:
         """Shows the step on the contact's lamp, with or without sound. Thread-safe; returns at once."""
         self._wishes.put((contact, lamp, buzzer))
 
+    def wail(self, on: bool) -> bool:
+        """Siren on or off; False when there is none. Thread-safe; returns at once."""
+        if self._siren is not None:
+            self._siren.wanted = on
+        return self._siren is not None
+
     def run(self, stop: threading.Event) -> None:
         """Serves all pins until `stop`; one that cannot be used is told as a fault and tried again every second."""
         retry_ns = 0
@@ -170,10 +160,14 @@ class Contacts:
                     retry_ns = now.after(RETRY_S).mono_ns
                 for post in self._posts.values():
                     self._serve(post, now)
+                if self._siren is not None and self._backend is not None:
+                    self._siren.serve(self._backend, now)
                 self._take_wishes()
         finally:
             for post in self._posts.values():
                 self._release(post)
+            if self._siren is not None and self._backend is not None:
+                self._siren.close(self._backend)
 
     def _take_wishes(self) -> None:
         """Waits until the next poll, or until the engine has something to show."""
@@ -196,10 +190,14 @@ class Contacts:
             except PinTrouble as trouble:
                 for post in self._posts.values():
                     self._report(post, str(trouble), now)
+                if self._siren is not None:
+                    self._siren.report(str(trouble), now)
                 return
             self.backend = self._backend.name
         for post in self._posts.values():
             self._claim_post(post, self._backend, now)
+        if self._siren is not None:
+            self._siren.claim(self._backend, now)
 
     def _claim_post(self, post: Post, backend: Backend, now: Moment) -> None:
         troubles = []
@@ -208,14 +206,14 @@ class Contacts:
                 try:
                     post.lines[index] = self._claim_line(post, index, pin, backend)
                 except backend.errors as error:
-                    troubles.append(_sentence(backend, pin, error))
+                    troubles.append(sentence(backend, pin, error))
         for name in ("lamp", "buzzer"):
             pin = getattr(post.config, f"{name}_pin")
             if pin is not None and getattr(post, name) is None:
                 try:
-                    setattr(post, name, _claim_signal(pin, backend))
+                    setattr(post, name, claim_signal(pin, backend))
                 except backend.errors as error:
-                    troubles.append(_sentence(backend, pin, error))
+                    troubles.append(sentence(backend, pin, error))
         self._report(post, "; ".join(troubles) or None, now)
 
     def _claim_line(self, post: Post, index: int, pin: int, backend: Backend) -> Line:
@@ -261,7 +259,7 @@ class Contacts:
         backend = self._backend
         if backend is None or part is None:
             return
-        self._report(post, _sentence(backend, pin, error), self._clock.now())
+        self._report(post, sentence(backend, pin, error), self._clock.now())
         with contextlib.suppress(*backend.errors):  # it is being given up because it does not work
             part.close()
 
@@ -278,16 +276,3 @@ class Contacts:
                 with contextlib.suppress(*self._backend.errors):  # what is claimed next says what is wrong
                     part.close()
         post.lines, post.lamp, post.buzzer = {}, None, None
-
-
-def _claim_signal(pin: int, backend: Backend) -> Signal:
-    from gpiozero import OutputDevice  # noqa: PLC0415  75 ms, only with contacts
-
-    return Signal(OutputDevice(pin, initial_value=False, pin_factory=backend.factory))
-
-
-def _sentence(backend: Backend, pin: int, error: Exception) -> str:
-    holder = backend.holder(pin)
-    if holder:
-        return say(N_("pin {pin} is in use by {holder} ({cause})"), pin=pin, holder=holder, cause=error)
-    return say(N_("pin {pin} cannot be used ({cause})"), pin=pin, cause=error)
