@@ -210,6 +210,7 @@ class Contact(Table):
     glitch: Duration = 0.020
     settle: Duration = 0.050
     silent: bool = False  # no local sound
+    hold: Duration = 0.0  # of a leak button: it must be pressed for so long to count
     longest_opening: Duration = 600.0  # of a seal: open for longer is an alarm
 
 

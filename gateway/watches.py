@@ -49,6 +49,7 @@ class ContactWatch:
     guard: Guard = field(default_factory=Guard)
     seal: str | None = None  # as it was last published
     _chatter: Chatter = field(default_factory=Chatter)
+    _held: Moment | None = None  # pressed, and counts from then on if it is not released before
 
     def __post_init__(self) -> None:
         c = self.config
@@ -121,12 +122,15 @@ class ContactWatch:
 
     def due(self) -> int | None:
         """mono_ns at which `advance` must be called."""
-        times = [t for t in (self.filter.due(), self._chatter.due()) if t is not None]
+        held = None if self._held is None else self._held.mono_ns
+        times = [t for t in (self.filter.due(), self._chatter.due(), held) if t is not None]
         return min(times, default=None)
 
     def advance(self, now: Moment) -> Iterator[Finding]:
         for change in self.filter.advance(now.mono_ns):
+            yield from self._hold_over(change.since_mono_ns)
             yield from self._changed(change, now)
+        yield from self._hold_over(now.mono_ns)
         report = self._chatter.advance(now.mono_ns)
         if report is not None:
             reason = f"{report.edges} edges"
@@ -155,12 +159,27 @@ class ContactWatch:
         self.openings += change.opening
         if self.config.kind == "seal":
             yield from self._door(change, before, at)
+        elif change.opening and self.config.hold:
+            self._held = at.after(self.config.hold)
         elif change.state is ContactState.ACTIVE:
             counted = change.opening and self.config.kind in (*CUSTODY_KINDS, "fire")
             reason = "found-at-start" if change.found_at_start else None
             yield self._find("", Signal.PRESS if counted else Signal.BREACH, at, reason)
         elif change.state is ContactState.SAFE:
+            if self._held is not None:
+                self._held = None
+                yield self._note("released-early", at)
             yield self._find("", Signal.CLEAR, at, None)
+
+    def _hold_over(self, mono_ns: int) -> Iterator[Finding]:
+        """Pressed for the whole guard time: now it counts. (Whatever else came of the wire than its release, too.)"""
+        if self._held is not None and self._held.mono_ns <= mono_ns:
+            at, self._held = self._held, None
+            yield self._find("", Signal.PRESS, at, None)
+
+    def _note(self, reason: str, at: Moment) -> Finding:
+        evidence = Evidence(self._text(f"{self.config.kind}-{reason}"), reason=reason)
+        return Finding(self.name, Signal.UPDATE, at, evidence, Given(reason=reason))
 
     def _door(self, change: Change, before: ContactState, at: Moment) -> Iterator[Finding]:
         movement = {

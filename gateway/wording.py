@@ -10,6 +10,7 @@ Text = dict[str, str]
 # What is wrong while the alarm stands, by the alarm's kind; for contacts by (kind, state of the contact).
 STANDS: dict[str, str] = {
     "leak": N_("Leak alarm: the button {name} was pressed ({place})"),
+    "leak-released-early": N_("The button {name} was released before its guard time was over ({place})"),
     "seal": N_("The sealed door {name} was opened without authority ({place})"),
     "seal-alone": N_("The sealed door {name} was opened when only one of two persons had asked ({place})"),
     "seal-long": N_("The door {name} is open for longer than allowed ({place})"),

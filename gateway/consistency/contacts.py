@@ -13,6 +13,7 @@ from gateway.values import CUSTODY_KINDS
 
 LONGEST_GLITCH_S = 0.5  # a hurried press is about 0.1 s
 LONGEST_SETTLE_S = 5.0
+LONGEST_HOLD_S = 5.0  # a frightened person holds nothing for long
 CONTACT_ALARMS = ("", "-line", "-pin", "-chatter")  # each contact's alarms are called so
 SEAL_ALARMS = tuple(f"-{part}" for part in PARTS if part)  # a sealed door's as well
 PULLED_UP = (2, 3)  # 1.8 kOhm resistors on the board
@@ -24,6 +25,12 @@ def contacts(config: Config) -> Iterator[Problem]:
     for name, contact in config.contact.items():
         at: Location = ("contact", name)
         yield from _filter_times(at, contact)
+        if contact.hold and (contact.kind != "leak" or contact.hold > LONGEST_HOLD_S):
+            yield error(
+                (*at, "hold"),
+                phrase(N_("a guard time is for a leak button, and at most {bound} s"), bound=f"{LONGEST_HOLD_S:g}"),
+                phrase(N_("take it out, or write for example: {example}"), example='hold = "1s"'),
+            )
         if contact.kind not in CUSTODY_KINDS:
             continue
         if contact.safe is None:
