@@ -11,10 +11,26 @@ from pathlib import Path
 
 import pytest
 from kit_mqtt import Broker, until
-from kit_process import NOISE_RULE, PIN, Command, Gateway, bus, faults, meter, record, venue
+from kit_process import NOISE_RULE, PERSON_KEY, PIN, STATION_KEY, Command, Gateway, bus, faults, meter, record, venue
 from test_foreign_slaves import PYMODBUS, program
 
+from gateway.people import write_key
+
 HELD = ("raised", "repeated")
+STATION = """
+id = "county"
+key_file = "county.key"
+root = "exam-sim/v1"
+streams = ["custody"]
+
+[broker]
+host = "127.0.0.1"
+port = {port}
+
+[person]
+id = "li-wei"
+key_file = "li-wei.key"
+"""
 
 
 @pytest.fixture
@@ -152,3 +168,29 @@ def test_no_network_at_all(tmp_path: Path, broker: Broker) -> None:
 
     assert took_s < 10
     assert shown == "unreachable"
+
+
+def test_a_real_station(tmp_path: Path, broker: Broker, far: Command) -> None:
+    """A press, the program `station` as the far side: it signs for what it keeps and acknowledges as its person, so
+    that the alarm is received and acknowledged at the venue.
+    """
+    write_key(tmp_path / "county.key", STATION_KEY)
+    write_key(tmp_path / "li-wei.key", PERSON_KEY)
+    (tmp_path / "station.toml").write_text(STATION.format(port=broker.port))
+    station = (sys.executable, "-m", "gateway", "station", tmp_path / "station.toml", "--plain")
+    with (
+        program(*station, "--acknowledge-after", "0.5s", "--lang", "en", ready=False),
+        Gateway(tmp_path, venue(broker.port)) as gateway,
+    ):
+        gateway.start()
+        gateway.press()
+        until(lambda: gateway.alarm("leak-button")["received_by"] == ["county"], 10)
+        until(lambda: gateway.alarm("leak-button")["state"] == "latched_acknowledged", 10)
+        answered = gateway.alarm("leak-button")
+        gateway.stop()
+
+    assert "li-wei" == answered["by"]
+    assert ["raised", "received"] == [
+        e["transition"] for e in far.events("leak-button") if e["transition"] != "cleared"
+    ][:2]
+    assert [] == faults(record(gateway.state), far.events())

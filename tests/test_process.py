@@ -13,6 +13,7 @@ from kit_disk import SickCard
 from kit_mqtt import Broker, Proxy, until
 from kit_process import Command, Gateway, bus, faults, meter, record, venue
 
+from benchmarks.footprint import cpu, played, resident
 from gateway import app
 from gateway.config import Config
 from gateway.journal.readings_reader import ReadingsReader
@@ -222,15 +223,18 @@ def _until_silent(systemd: socket.socket) -> list[bytes]:
     return heard
 
 
-def test_start_to_first_publish(tmp_path: Path, broker: Broker, far: Command) -> None:
-    """From the start of the process to its birth at the broker: under 1.5 s (the best of three)."""
-    took_s = []
-    with Gateway(tmp_path, venue(broker.port, bus(), *(meter(f"m{n}", n) for n in range(1, 17)))) as gateway:
-        for _ in range(3):
-            births = len([each for each in far.on("/status") if each.json["state"] == "online"])
-            gateway.start(wait=False)
-            status = until(lambda n=births: [h for h in far.on("/status") if h.json["state"] == "online"][n:], 10)
-            took_s.append(status[0].at - gateway.started)
-            gateway.kill()
+def test_start_and_memory(tmp_path: Path, broker: Broker, far: Command) -> None:
+    """With 16 devices, played by another process: birth at the broker after less than 1.2 s of processor time (the time
+    on the wall is for the benchmark, others may be at work here), and under 64 MiB once all devices are heard.
+    """
+    with played(tmp_path, broker.port, 16) as toml, Gateway(tmp_path, toml, simulate="pins") as gateway:
+        gateway.start(wait=False)
+        until(lambda: [h for h in far.on("/status") if h.json["state"] == "online"], 20)
+        took_s = cpu(gateway)
+        gateway.until_running()
+        until(lambda: set(gateway.status()["devices"].values()) == {"ok"}, 20)
+        until(lambda: far.on("reading/meter-15"), 20)
+        resident_mib, _ = resident(gateway)
 
-    assert min(took_s) < 1.5
+    assert took_s < 1.2
+    assert resident_mib < 64
