@@ -98,11 +98,11 @@ class HidRaw:
 
 
 class I2c:
-    """A device on an I2C bus: port `/dev/i2c-1`. Needs the package smbus2. One transaction at a time by the kernel."""
+    """A device on an I2C bus: port `/dev/i2c-1`. One transaction at a time by the kernel."""
 
     def __init__(self, port: str, address: int, library: Any = None) -> None:
         try:
-            library = library or importlib.import_module("smbus2")  # optional: only venues with I2C sensors install it
+            library = library or importlib.import_module("smbus2")  # only venues with I2C sensors pay for it
         except ImportError as error:
             raise PortError(say("I2C needs the Python package smbus2")) from error
         self._port, self._address, self._message = port, address, library.i2c_msg
