@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway import __version__
+from gateway import __version__, usage
 from gateway.catalogue import choose, say
 from gateway.errors import ConfigError, Refused, Unavailable
 from gateway.journal.parser import add_journal_parser
@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit codes are those of the contract: 0 done, 1 failed, 2 wrong usage, 78 configuration."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     choose(_language(words))
+    usage.speak()
     parser = build_parser()
     args = parser.parse_args(words)
     module, _, function = args.handler.partition(":")
