@@ -45,6 +45,7 @@ Verb = Literal[
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_S = 366 * _UNIT_S["d"]
+_PHONE = re.compile(r"\+?[0-9]{3,20}")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 
 
@@ -79,6 +80,12 @@ def _local(value: datetime) -> datetime:
     return value
 
 
+def _phone(value: str) -> str:
+    if _PHONE.fullmatch(value) is None:
+        raise ValueError(N_('a telephone number is digits alone, best with the country: "+8613800138000"'))
+    return value
+
+
 Duration = Annotated[
     float,
     BeforeValidator(seconds),
@@ -87,6 +94,9 @@ Duration = Annotated[
 ]
 Clock = Annotated[time, BeforeValidator(_clock), WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK.pattern}$"})]
 Local = Annotated[datetime, AfterValidator(_local)]  # by the venue's clock
+
+
+Phone = Annotated[str, AfterValidator(_phone), WithJsonSchema({"type": "string", "pattern": f"^{_PHONE.pattern}$"})]
 
 
 def _tuples(table: object) -> object:
@@ -159,7 +169,7 @@ class Modem(Table):
 
     port: str = Field(min_length=1)
     baud: int = Field(default=115200, ge=1200, le=921600)
-    numbers: tuple[Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")], ...] = Field(min_length=1)
+    numbers: tuple[Phone, ...]
     pin_file: str | None = None  # with the SIM's PIN, where it asks for one
     language: Literal["zh", "en"] = "zh"
 

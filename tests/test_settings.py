@@ -213,6 +213,7 @@ def test_the_button_works_with_every_mistake(tmp_path: Path, name: str) -> None:
         "number in quotes": {"leak"},
         "true for a number": {"leak"},
         "pin that the header lacks": {"leak"},
+        "name of a seal's alarm": {"leak", "seal", "tamper"},
     }
 
     assert broken.get(name, {"leak", "seal"}) == kinds

@@ -45,6 +45,12 @@ def far_sides(config: Config) -> Iterator[Problem]:
                 phrase(N_("there is no [{table}], so this step reaches nobody"), table=step.to),
                 phrase(N_("add [{table}], or take the step out"), table=step.to),
             )
+    if config.modem is not None and not config.modem.numbers:
+        yield error(
+            ("modem", "numbers"),
+            phrase(N_("nobody is called")),
+            phrase(N_("write for example: {example}"), example='numbers = ["+8613800138000"]'),
+        )
     for (_, early), (number, late) in pairwise(enumerate(config.escalation.steps)):
         if late.after < early.after:
             yield warning(
