@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -20,8 +21,8 @@ def render(view: View, chosen: Row | None, note: str | None, now: Moment) -> Ren
     caption = say("up and down: choose   a: acknowledge   q: end")
     if note is not None:
         caption = say("note (Enter: acknowledge, Esc: not): {note}", note=note)
-    table = Table(expand=True, title=say("alarms"), caption=Text(caption))
-    for heading in ("", say("venue"), say("alarm"), say("state"), say("sensed"), say("received"), say("what")):
+    table = Table(expand=True, title=say("alarms"), caption=Text(caption), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("", say("venue"), say("alarm"), say("state"), say("sensed"), say("came"), say("what")):
         table.add_column(heading, overflow="fold")
     for row in view.rows:
         table.add_row(*_cells(row, now, chosen=row is chosen), style=_style(row))
