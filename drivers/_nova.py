@@ -22,6 +22,7 @@ from drivers._options import Options
 from drivers.base import Driver, Framing, Measurement, Read
 from drivers.checks import sum8
 from drivers.errors import BadChecksum, BadFrame
+from drivers.frames import whole
 
 TAIL = 0xAB
 SIZE = 10
@@ -87,7 +88,7 @@ def driver(
         options.end()
         if mode == "active":
             return active
-        return replace(active, reads=(Read(frame, ASK),), start=settings(REPORT_WHEN_ASKED))
+        return replace(active, reads=(Read(frame, ASK),), start=settings(REPORT_WHEN_ASKED), identity=Read(frame, ASK))
 
     active = Driver(
         name=name,
@@ -99,6 +100,8 @@ def driver(
         start=settings(REPORT_BY_ITSELF),
         warm_up_s=30.0,
         at=at,
+        identity=Read(frame, timeout_s=2.5),  # each frame carries it
+        identify=lambda reply: whole(frame, reply)[6:8].hex(),
         notes=(
             'Option: mode = "asked" (the sensor answers questions; "active", by itself, is the default).',
             "Above 70 %RH it reads high: mist is counted as dust.",

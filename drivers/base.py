@@ -102,6 +102,9 @@ class Driver:
     # time the unit comes up, so that swapped adapters are refused and not mislabelled.
     identity: Read | None = None
     identify: Callable[[bytes], str] | None = None
+    introduce: Callable[[str], bytes] | None = None  # the inverse of `identify`, for the simulator
+    # What each point can truly measure, where it is data: for people; `decode` judges by it.
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())  # traps that an installer should know, one sentence each
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -122,6 +123,7 @@ def _build(profile: Profile, address: int, points: Sequence[Point]) -> Driver:
         actions={name: _writes(address, action.writes) for name, action in profile.action.items()},
         identity=None if identity is None else Read(frame=modbus.reply(identity), send=identity),
         identify=None if identity is None else lambda answer: modbus.parse(identity, answer).hex(),
+        ranges={item.name: (item.low, item.high) for item in fields if math.isfinite(item.high - item.low)},
         notes=profile.notes,
     )
 

@@ -9,6 +9,7 @@
   found a fault in itself: fan speed, laser or fan (its status register, command D2, says which).
 - `00` 01 03 starts measuring in floats, `01` stops, `03` reads, `56` cleans the fan for 10 s, in which values mean
   nothing.
+- `D0` 03 asks for the serial number: up to 31 characters of text and a zero.
 - Read: ten big-endian floats: PM1, PM2.5, PM4, PM10 in ug/m3; particles from 0.3 up to 0.5, 1, 2.5, 4, 10 um in 1/cm3;
   typical size in um. No data at all: no new value yet (there is one a second).
 Warm after 8 to 30 s; until then zeros. Range 0-1000 ug/m3, 0-3000 1/cm3.
@@ -30,7 +31,7 @@ FLAG, ESCAPE = 0x7E, 0x7D
 STUFFED = {0x7E: 0x5E, 0x7D: 0x5D, 0x11: 0x31, 0x13: 0x33}
 PLAIN = {bytes((code,)): bytes((byte,)) for byte, code in STUFFED.items()}
 LONGEST = 2 * 46 + 2
-START, STOP, READ, CLEAN, STATUS, RESET = 0x00, 0x01, 0x03, 0x56, 0xD2, 0xD3
+START, STOP, READ, CLEAN, INFORMATION, STATUS, RESET = 0x00, 0x01, 0x03, 0x56, 0xD0, 0xD2, 0xD3
 ERRORS = {
     0x01: "wrong data length",
     0x02: "unknown command",
@@ -71,6 +72,7 @@ def command(code: int, *data: int) -> bytes:
 
 START_FLOAT = command(START, 0x01, 0x03)
 CLEAN_FAN = command(CLEAN)
+READ_SERIAL = command(INFORMATION, 0x03)
 READ_STATUS = command(STATUS, 0x00)
 
 
@@ -93,6 +95,21 @@ def framing(code: int) -> Framing:
 
 
 frame = framing(READ)
+serial_frame = framing(INFORMATION)
+
+
+def identify(reply: bytes) -> str:
+    """The serial number, as it is printed on the sensor."""
+    body = unpack(whole(serial_frame, reply))
+    text, end, _ = body[4:].partition(b"\0")
+    if body[2] & 0x7F or not end or not text.isalnum():
+        raise BadFrame(f"not a serial number: {body[4:]!r}")
+    return text.decode("ascii")
+
+
+def introduce(serial: str) -> bytes:
+    data = serial.encode("ascii") + b"\0"
+    return pack(0, INFORMATION, 0, len(data), *data)
 
 
 def decode(replies: tuple[bytes, ...]) -> list[Measurement]:
@@ -140,6 +157,9 @@ DRIVER = Driver(
     encode=encode,
     reads=(Read(frame, command(READ)),),
     start=(Read(framing(START), START_FLOAT, pause_s=0.1, answered=False),),  # refused where it measures already
+    identity=Read(serial_frame, READ_SERIAL),
+    identify=identify,
+    introduce=introduce,
     baud=115200,
     warm_up_s=30.0,
     notes=(

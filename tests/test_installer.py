@@ -11,6 +11,7 @@ import pytest
 from kit_mqtt import until
 from kit_process import Gateway, venue
 
+from drivers.errors import BadFrame
 from drivers.library import bound, find
 from gateway.cli import main
 from gateway.config import Bus, Config, Device
@@ -142,7 +143,9 @@ def test_what_is_remembered_of_a_unit(tmp_path: Path) -> None:
     sick.enter([device])[0].met("0003")
     run(sick)
     with pytest.raises(WrongDevice, match='replaced on purpose, write identity = "b"'):
-        same_unit("a", "b")
+        same_unit("a", lambda: "b")
+    with pytest.raises(BadFrame, match="and then another one"):
+        same_unit(None, iter(("a", "b")).__next__)
 
 
 VENUE = '[venue]\nid = "zj-no1"\nname = "考点"\n[bus.line]\nport = "{port}"\nbaud = 115200\n{tables}'

@@ -75,6 +75,7 @@ DOCUMENTED = {
     "SPS30 stop": (sps30.command(sps30.STOP), "7e 00 01 00 fe 7e"),
     "SPS30 read": (sps30.command(sps30.READ), "7e 00 03 00 fc 7e"),
     "SPS30 fan cleaning": (sps30.CLEAN_FAN, "7e 00 56 00 a9 7e"),
+    "SPS30 serial number": (sps30.READ_SERIAL, "7e 00 d0 01 03 2b 7e"),
     "SPS30 status": (sps30.READ_STATUS, "7e 00 d2 01 00 2c 7e"),
     "SGP40 measure": (sgp40.MEASURE, "26 0f 80 00 a2 66 66 93"),
     "BSWA screen": (bswa_308.command(1, "DMA1 ?"), "02 01 43 44 4d 41 31 20 3f 03 25 0d 0a"),
@@ -634,3 +635,35 @@ def test_a_number_that_has_no_room_is_not_made_to_fit() -> None:
     assert textline.DRIVER.encode is not None
     with pytest.raises(ValueError, match="does not fit into 5"):
         textline.DRIVER.encode({"body_temperature": 1234567.0})
+
+
+IDENTITIES = {
+    "sds011": (bytes.fromhex("aa c0 d4 04 3a 0a a1 60 1d ab"), "a160"),
+    "sds198": (_nova.build(0xCF, 0, 120, 0x0102), "0102"),
+    "sps30": (sps30.introduce("8FDA7C1100FF7E7D"), "8FDA7C1100FF7E7D"),
+}
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_a_unit_says_who_it_is(name: str) -> None:
+    """B7: a unit's own number is read from its answer; no cut or bit flip of the answer becomes another number."""
+    driver = library.find(name)
+    reply, identity = IDENTITIES[name]
+    damaged = [reply[:cut] for cut in range(len(reply))]
+    damaged += [
+        bytes((*reply[:at], reply[at] ^ 1 << bit, *reply[at + 1 :])) for at in range(len(reply)) for bit in range(8)
+    ]
+
+    assert identity == driver.identify(reply)
+    for bad in damaged:
+        with pytest.raises(DeviceError):
+            driver.identify(bad)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"no end", b"not text!\0", b"\xff\0"])
+def test_what_is_no_serial_number(data: bytes) -> None:
+    """B7: an SPS30 that says no number, or an error, is not identified."""
+    with pytest.raises(DeviceError):
+        sps30.identify(sps30.pack(0, sps30.INFORMATION, 0, len(data), *data))
+    with pytest.raises(DeviceError):
+        sps30.identify(sps30.pack(0, sps30.INFORMATION, 0x02, 2, *b"A\0"))

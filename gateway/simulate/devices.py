@@ -59,6 +59,10 @@ class SimulatedDevice:
         self._asked = {read.send: (i if read.answered else None) for i, read in enumerate(driver.reads) if read.send}
         for read in driver.start:
             self._asked.setdefault(read.send, None)
+        self._introduced: dict[bytes, bytes] = {}
+        if driver.identity is not None and driver.introduce is not None:
+            serial = crc16_modbus(name.encode()).hex()
+            self._introduced[driver.identity.send] = driver.introduce(serial)
         self._modbus = {read.send: i for i, read in enumerate(driver.reads) if _is_modbus_read(read.send)}
         self.unit = next((send[0] for send in self._modbus), None)
         self._noise = random.Random(name)  # noqa: S311  a repeatable play, not a secret
@@ -107,6 +111,9 @@ class SimulatedDevice:
 
     def hear(self, buffer: bytes, now: Moment) -> Heard | None:
         """The request to this device that the buffer begins with, or None."""
+        for send, reply in self._introduced.items():
+            if buffer.startswith(send):
+                return Heard(len(send), reply)
         for send, index in sorted(self._asked.items(), key=lambda item: -len(item[0])):
             if buffer.startswith(send):
                 if index is not None:
@@ -119,7 +126,7 @@ class SimulatedDevice:
 
     def expects(self, buffer: bytes) -> bool:
         """True while the buffer may still become a request to this device."""
-        return any(send.startswith(buffer) for send in self._asked) or (
+        return any(send.startswith(buffer) for send in (*self._asked, *self._introduced)) or (
             self.unit is not None and buffer[0] == self.unit and (_modbus_length(buffer) or 256) > len(buffer)
         )
 

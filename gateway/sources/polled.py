@@ -103,9 +103,9 @@ class PolledDevice:
             for read in self._driver.start:
                 transport.ask(read, stop)
             if self._driver.identity and self._driver.identify:
-                seen = self._driver.identify(transport.ask(self._driver.identity, stop))
-                self._identity = same_unit(self._identity, seen)
-                self._met(seen)
+                identity, identify = self._driver.identity, self._driver.identify
+                self._identity = same_unit(self._identity, lambda: identify(transport.ask(identity, stop)))
+                self._met(self._identity)
             self._up = True
         return self._driver.decode(tuple(transport.ask(read, stop) for read in self._driver.reads))
 

@@ -134,9 +134,9 @@ class Unit:
         for read in self.driver.start:
             self._exchange(exchange, read, timeout_s)
         if self.driver.identity and self.driver.identify:
-            seen = self.driver.identify(self._exchange(exchange, self.driver.identity, timeout_s))
-            self._identity = same_unit(self._identity, seen)
-            self._met(seen)
+            identity, identify = self.driver.identity, self.driver.identify
+            self._identity = same_unit(self._identity, lambda: identify(self._exchange(exchange, identity, timeout_s)))
+            self._met(self._identity)
         self.up = True
 
     def _wait_out(self, exchange: Exchange) -> None:
@@ -168,9 +168,17 @@ class Unit:
         self._latency_s = None
 
 
-def same_unit(known: str | None, seen: str) -> str:
-    """The unit's identity: not said in the configuration, what it was first must stay. Raises WrongDevice."""
-    if known is not None and seen != known:
+def same_unit(known: str | None, ask: Callable[[], str]) -> str:
+    """The unit's identity: not said in the configuration, what it was first must stay. Raises WrongDevice.
+
+    Asked a second time before anything else than the known one counts: not every frame has a strong check.
+    """
+    seen = ask()
+    if seen == known:
+        return seen
+    if ask() != seen:
+        raise BadFrame(f"its identity was {seen!r}, and then another one")
+    if known is not None:
         raise WrongDevice(
             f"this is {seen!r}, and should be {known!r}: were adapters swapped? "
             f'If it was replaced on purpose, write identity = "{seen}" in its table'
