@@ -9,7 +9,7 @@ from typing import Any
 from drivers import library
 from drivers.base import Driver
 from gateway.board import unit_of
-from gateway.catalogue import say
+from gateway.catalogue import N_, say
 from gateway.errors import Refused
 
 
@@ -41,15 +41,23 @@ def _one(name: str, *, as_json: bool) -> int:
         return 0
     print(f"{driver.name}: {driver.title}\n")
     print(say("line: {line}", line=_line(driver)))
+    print(say("wiring: {wiring}", wiring=_wiring(driver)))
     print(say("points:"))
     for point in driver.points:
-        print(f"  {point} [{unit_of(point)}]")
+        low, high = driver.ranges.get(point, (None, None))
+        limits = "" if low is None else f"  {low:g} ... {high:g}"
+        print(f"  {point} [{unit_of(point)}]{limits}")
+    print(say("asked at most every {seconds:g} s", seconds=driver.every_s))
+    if driver.identity is not None:
+        print(say("it can say who it is: another one in its place is refused"))
     if driver.warm_up_s:
         print(say("values count {seconds:g} s after it comes up", seconds=driver.warm_up_s))
     if not driver.checked:
         print(say("its frames carry no check: a value is suspect until a second agrees"))
     if not driver.evidence and any(unit_of(point).startswith("dB") for point in driver.points):
         print(say("no certified sound level meter: its levels are indicative, never evidence"))
+    if settable := _settable(driver):
+        print(say("`venue-gateway provision` can set: {what}", what=", ".join(map(say, settable))))
     for note in driver.notes:
         print(f"  ! {note}")
     print("\n" + say("in the configuration:") + "\n\n" + stanza(driver))
@@ -79,6 +87,23 @@ def _port(driver: Driver) -> str:
     }[driver.transport]
 
 
+def _settable(driver: Driver) -> list[str]:
+    way = driver.provision
+    return [] if way is None else [kind for kind in (N_("address"), N_("baud")) if getattr(way, kind) is not None]
+
+
+def _wiring(driver: Driver) -> str:
+    if driver.transport == "serial" and driver.address is None:
+        return say("a port of its own: USB, or TXD to RXD, RXD to TXD and ground; mind the level (3.3 V, RS-232)")
+    return {
+        "serial": say("A to A, B to B, ground; 120 ohm at both ends of the line only; some makers swap the letters"),
+        "i2c": say("SDA, SCL, ground and 3.3 V of the Pi; wires of centimetres, not of metres"),
+        "hid": say("USB"),
+        "file": say("1-Wire: data with 4.7 kOhm to 3.3 V; the Pi's overlay w1-gpio"),
+        "tcp": say("none: it is reached over the network"),
+    }[driver.transport]
+
+
 def _line(driver: Driver) -> str:
     address = "" if driver.address is None else say(", address {address}", address=driver.address)
     line = f"{driver.baud} 8{driver.parity}{driver.stop_bits}" if driver.transport == "serial" else driver.transport
@@ -93,6 +118,9 @@ def _plain(driver: Driver) -> dict[str, Any]:
         "baud": driver.baud,
         "address": driver.address,
         "points": [{"point": point, "unit": unit_of(point)} for point in driver.points],
+        "ranges": {point: list(span) for point, span in driver.ranges.items()},
+        "identity": driver.identity is not None,
+        "provision": _settable(driver),
         "warm_up_s": driver.warm_up_s,
         "checked": driver.checked,
         "evidence": driver.evidence,

@@ -212,3 +212,20 @@ def test_reading_what_has_no_serial_line(tmp_path: Path, capsys: pytest.CaptureF
     assert "is the sensor connected" in said.err
     assert "< 35 30 20 30 35" in said.out
     assert "cellar/temperature" in said.out
+
+
+def test_what_an_installer_is_told_of_a_device(capsys: pytest.CaptureFixture[str]) -> None:
+    """`devices NAME` names wiring, ranges, identity, what can be set, and lines for the configuration; JSON too."""
+    for name, words in {
+        "renke_rs_zs": ("120 ohm", "30 ... 120", "can set: address, baud", "never evidence", "[bus.rs485]"),
+        "sps30": ("a port of its own", "it can say who it is", "fan", 'driver = "sps30"'),
+        "ds18b20": ("1-Wire", "w1_slave"),
+    }.items():
+        assert main(["devices", name, "--lang", "en"]) == 0
+        said = capsys.readouterr().out
+        for word in words:
+            assert word in said
+    assert main(["devices", "senseair_s8", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+
+    assert (told["ranges"], told["identity"], told["provision"]) == ({"co2": [200, 10000]}, True, [])
