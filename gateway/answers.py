@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from gateway.board import unit_of
@@ -29,6 +30,7 @@ class Answers:
             "alarms": lambda _question: {"alarms": [self.summary(page) for page in self._engine.book.standing()]},
             "points": lambda question: {"points": self._points(question.at)},
             "why": self._why,
+            "limits": self._limits,
         }
 
     def answer(self, question: Question) -> None:
@@ -100,11 +102,18 @@ class Answers:
         sent = [each for each in engine.book.sent.values() if each.alarm == name][-RECENT:]
         return {
             "alarm": self.summary(page),
+            "life": _life(page, question.at, engine.book.zone),
             "rule": engine.points.explain(name, question.at),
-            "delivery": {
-                f"{each.transition} r{each.revision}": _way(each, each.number <= engine.stored) for each in sent
-            },
+            "delivery": [_way(each, each.number <= engine.stored) for each in sent],
         }
+
+    def _limits(self, question: Question) -> dict[str, Any]:
+        """The limits that are in force now: of one point or device, or of all."""
+        point = question.arguments.get("point")
+        found = self._engine.points.limits(question.at, None if point is None else str(point))
+        if not found and point is not None and not self._engine.points.knows(str(point)):
+            raise Refused(say("there is no point or device {point} here", point=repr(point)))
+        return {"limits": found}
 
 
 def _device(watch: DeviceWatch, now: Moment) -> str:
@@ -115,10 +124,42 @@ def _device(watch: DeviceWatch, now: Moment) -> str:
     return "ok" if age_s < watch.silent_after_s else silent
 
 
-def _way(sent: Sent, stored: bool) -> str:
-    hops = [f"#{sent.number}", "stored" if stored else "not stored"]
-    hops += [f"{sink}: {when}" for sink, when in sent.accepted.items()]
-    hops += [f"received by {station}: {when}" for station, when in sent.received.items()]
-    if sent.needs_receipt and not sent.received:
-        hops.append("no receipt yet")
-    return ", ".join(hops)
+def _life(page: Page, now: Moment, zone: tzinfo) -> dict[str, Any]:
+    """What runs and what was done: holds, who has seen it or put it aside, the steps of escalation."""
+    definition, alarm = page.definition, page.alarm
+    turning = None
+    if alarm.turning is not None:
+        hold_s = definition.clear_after_s if alarm.condition else definition.raise_after_s
+        turning = {"since_s": round(now.seconds_since(alarm.turning), 1), "hold_s": hold_s}
+    steps = [{"to": step.to, "after_s": step.after_s} for step in definition.escalation]
+    escalating = alarm.escalating is not None
+    return {
+        "condition": alarm.condition,
+        "changed": None if alarm.changed is None else alarm.changed.text(zone),
+        "turning": turning,
+        "latching": definition.latching,
+        "openings": alarm.openings,
+        "drill": alarm.drill and alarm.standing,
+        "acknowledged": None if alarm.acknowledged is None else alarm.acknowledged.text(zone),
+        "acknowledged_by": alarm.acknowledged_by,
+        "acknowledged_note": alarm.acknowledged_note,
+        "hidden_by": alarm.hidden_by,
+        "hidden_note": alarm.hidden_note,
+        "shelved_until": None if alarm.shelved_until is None else alarm.shelved_until.text(zone),
+        "steps_taken": steps[: alarm.escalation_step] if escalating else [],
+        "steps_left": steps[alarm.escalation_step :] if escalating else [],
+        "escalating_s": None if alarm.escalating is None else round(now.seconds_since(alarm.escalating), 1),
+    }
+
+
+def _way(sent: Sent, stored: bool) -> dict[str, Any]:
+    """How far one event has come, hop by hop."""
+    return {
+        "number": sent.number,
+        "transition": sent.transition,
+        "revision": sent.revision,
+        "stored": stored,
+        "brokers": dict(sent.accepted),
+        "received": dict(sent.received),
+        "needs_receipt": sent.needs_receipt,
+    }

@@ -291,7 +291,7 @@ class Book:
             "set": evidence.rule_set,
             "session": self.session(transition.at),
             "reason": given.reason or given.to or evidence.reason,
-            "text": happened("noted" if noted else transition.name, evidence.what, given.by, given.note, given.to),
+            "text": happened(None if noted else transition.name, evidence.what, given.by, given.note, given.to),
             "drill": alarm.drill,
             "simulated": self.origin.simulated,
             "by": given.by,

@@ -64,7 +64,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "venue-gateway", description=say("Watches an exam venue and sends what happens there."), parents=[common]
     )
-    parser.add_argument("--version", action="version", version=f"venue-gateway {__version__}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"venue-gateway {__version__}",
+        help=say("show program's version number and exit"),
+    )
     verbs = parser.add_subparsers(metavar=say("COMMAND"), required=True)
 
     def command(
@@ -76,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
         return verb
 
     run = command("run", "gateway.app:run_main", say("the gateway, in the foreground"), stateful)
-    run.add_argument("config", type=Path)
+    run.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
     run.add_argument(
         "--simulate",
         choices=("pins", "ports", "all"),
@@ -85,18 +90,19 @@ def build_parser() -> argparse.ArgumentParser:
         help=say("with simulated pins, ports or both; publishes below exam-sim"),
     )
     sim = command("sim", "gateway.local:sim_main", say("drive a simulated pin or port"), stateful)
-    sim.add_argument("name")
+    sim.add_argument("name", metavar="NAME", help=say("a device or contact of the configuration"))
     sim.add_argument("action", nargs="+", help=say("press, open, close, a level, fault KIND, ok"))
 
     demo = command("demo", "gateway.simulate.demo:demo_main", say("a whole simulated venue, live"))
     demo.add_argument("--speed", type=float, help=say("times faster than real time"))
-    demo.add_argument("--scenario", default="exam-morning")
+    story = say("the story: a name, or a TOML file")
+    demo.add_argument("--scenario", default="exam-morning", metavar="NAME", help=story)
     demo.add_argument("--record", type=Path, metavar="FILE.svg", help=say("write a picture of the terminal at the end"))
     demo.add_argument("--plain", action="store_true", help=say("lines instead of a live view"))
 
     simulate = command("simulate", "gateway.simulate.main:simulate_main", say("play every device of a configuration"))
-    simulate.add_argument("config", type=Path)
-    simulate.add_argument("--scenario", type=Path)
+    simulate.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
+    simulate.add_argument("--scenario", type=Path, metavar="FILE", help=story)
 
     station = command("station", "gateway.station.main:station_main", say("the far side: alarms, receipts"))
     station.add_argument("config", type=Path, metavar="CONFIG", help=say("its configuration; or: station add ID"))
@@ -110,13 +116,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     person = command("person", "gateway.people:person_main", say("make a PIN or a key for a person"))
     person.add_argument("action", choices=["add"])
-    person.add_argument("id")
+    person.add_argument("id", metavar="ID", help=say("what the person is called in the configuration"))
     person.add_argument("--name", help=say("as people write it"))
     person.add_argument("--may", nargs="+", default=["ack"], metavar="VERB", help=say("what this person may do"))
     person.add_argument("--key-file", type=Path, help=say("make a key in this file, instead of a PIN"))
 
     check = command("check", "gateway.settings_cli:check_main", say("validate a configuration"), tables)
-    check.add_argument("config", type=Path)
+    check.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
 
     config = command(
         "config", "gateway.settings_cli:config_main", say("an example, the defaults, a schema"), lang=False
@@ -124,27 +130,30 @@ def build_parser() -> argparse.ArgumentParser:
     actions = config.add_subparsers(dest="action", metavar=say("ACTION"), required=True)
     actions.add_parser("sample", parents=[common], help=say("a commented example, to begin with"))
     show = actions.add_parser("show", parents=[common, tables], help=say("the configuration as it is understood"))
-    show.add_argument("config", type=Path)
+    show.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
     show.add_argument("--effective", action="store_true", help=say("with every default"))
     actions.add_parser("schema", parents=[common], help=say("JSON Schema of the file, for editors"))
 
     devices = command(
         "devices", "gateway.devices_cli:devices_main", say("every instrument there is a driver for"), tables
     )
-    devices.add_argument("name", nargs="?", help=say("wiring, stanza and traps of one"))
+    devices.add_argument("name", nargs="?", metavar="NAME", help=say("wiring, stanza and traps of one"))
 
     doctor = command("doctor", "gateway.doctor:doctor_main", say("what is wrong, and how to mend it"), stateful, tables)
-    doctor.add_argument("config", type=Path, nargs="?")
+    doctor.add_argument("config", type=Path, nargs="?", metavar="CONFIG", help=say("the venue's TOML file"))
     doctor.add_argument("--bus", metavar="NAME", help=say("measure which rest between questions this bus needs"))
 
     for name, text in (
         ("status", say("how the gateway is")),
         ("alarms", say("what stands")),
         ("why", say("why an alarm is as it is")),
+        ("limits", say("the limits that are in force now, and where they come from")),
     ):
         verb = command(name, f"gateway.local:{name}_main", text, stateful, tables)
         if name == "why":
-            verb.add_argument("alarm")
+            verb.add_argument("alarm", metavar="ALARM", help=say("as `venue-gateway alarms` shows it"))
+        if name == "limits":
+            verb.add_argument("point", nargs="?", help=say("a point or a device (default: all)"))
 
     for name, text in (
         ("ack", say("acknowledge an alarm: seen, by whom")),
@@ -163,9 +172,9 @@ def build_parser() -> argparse.ArgumentParser:
         verb = command(name, f"gateway.local:{'deed' if deed else 'act'}_main", text, stateful, tables)
         verb.set_defaults(verb=name)
         if deed:
-            verb.add_argument("name", help=say('the contact; with retire also "venue.id" or "custody"'))
+            verb.add_argument("name", metavar="NAME", help=say('the contact; with retire also "venue.id" or "custody"'))
         else:
-            verb.add_argument("alarm")
+            verb.add_argument("alarm", metavar="ALARM", help=say("as `venue-gateway alarms` shows it"))
             verb.add_argument("--revision", type=int, help=say("the revision you saw (default: the present one)"))
         verb.add_argument("--by", required=True, metavar="PERSON", help=say("who acts: a person of the configuration"))
         verb.add_argument("--note", help=say("a note or reason"))

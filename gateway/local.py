@@ -15,6 +15,7 @@ from gateway.config import seconds
 from gateway.control import ask
 from gateway.errors import Refused
 from gateway.vocabulary import word
+from gateway.why import limit_lines, why_lines
 
 
 def sim_main(args: argparse.Namespace) -> int:
@@ -144,9 +145,13 @@ def why_main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(answer, ensure_ascii=False))
         return 0
-    for section in ("alarm", "rule", "delivery"):
-        for key, value in (answer.get(section) or {}).items():
-            print(f"{section:>9}  {key:<18} {'-' if value is None else value}")
+    print("\n".join(why_lines(answer)))
+    return 0
+
+
+def limits_main(args: argparse.Namespace) -> int:
+    limits = _good(ask(args.state, {"verb": "limits", "point": args.point}))["limits"]
+    print(json.dumps(limits, ensure_ascii=False) if args.json else "\n".join(limit_lines(limits)))
     return 0
 
 

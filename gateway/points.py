@@ -8,11 +8,11 @@ from typing import Any
 from drivers.quantities import QUANTITIES, Stream
 from gateway.alarms import Definition, Given, Step
 from gateway.board import Board, quantity_in, unit_of
-from gateway.calendar import Calendar
+from gateway.calendar import Calendar, Span
 from gateway.catalogue import both
 from gateway.findings import Evidence, Finding
 from gateway.moment import Moment
-from gateway.rules import Rule, Verdict, definition, judge, watch
+from gateway.rules import Rule, Verdict, definition, judge, limits_in_force, watch
 from gateway.values import Readings
 from gateway.wording import RULE_ABOVE, RULE_BELOW, RULE_OTHER, RULE_WITHIN, Text, quantity_text
 
@@ -59,15 +59,26 @@ class Points:
             return None
         verdict = judge(rule, self.board, self.calendar, now, was=False)
         span = verdict.span
-        return _described(rule) | {
-            "in_force": None if span is None else span.name or span.when,
-            "until": None if span is None or span.end is None else span.end.isoformat(),
-            "value": verdict.value,
-            "quality": verdict.quality.value,
-            "valid": round(verdict.valid, 3),
-            "condition": verdict.condition,
-            "reason": verdict.reason,
-        }
+        return (
+            _described(rule)
+            | _source(rule)
+            | _window(span)
+            | {
+                "value": verdict.value,
+                "quality": verdict.quality.value,
+                "valid": round(verdict.valid, 3),
+                "condition": verdict.condition,
+                "reason": verdict.reason,
+            }
+        )
+
+    def limits(self, now: Moment, point: str | None) -> list[dict[str, Any]]:
+        """The limits in force now, of a point or device or of all, each with the window that puts it in force."""
+        found = limits_in_force(self.rules.values(), self.calendar, now, point)
+        return [_described(each.rule) | _window(each.span) | _source(each.rule) for each in found]
+
+    def knows(self, point: str) -> bool:
+        return any(name == point or name.startswith(f"{point}/") for name in self.board.names())
 
     def session(self, now: Moment) -> str | None:
         return self.calendar.phase(now).session
@@ -96,6 +107,24 @@ def _described(rule: Rule) -> dict[str, Any]:
         "set": origin.set if origin is not None else None,
         "edition": origin.edition if origin is not None else None,
         "proof": origin.proof if origin is not None else None,
+    }
+
+
+def _source(rule: Rule) -> dict[str, Any]:
+    origin = rule.origin
+    return {
+        "unit": unit_of(rule.point),
+        "source": origin.source if origin is not None else None,
+        "mean": origin.mean if origin is not None else None,
+        "area": origin.area if origin is not None else None,
+        "indicative": origin.indicative if origin is not None else False,
+    }
+
+
+def _window(span: Span | None) -> dict[str, Any]:
+    return {
+        "in_force": None if span is None else span.name or span.when,
+        "until": None if span is None or span.end is None else span.end.isoformat(),
     }
 
 

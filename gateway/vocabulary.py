@@ -74,6 +74,19 @@ REASONS: dict[str, str] = {
     "realarm": N_("still there"),
     "not a number": N_("not a number"),
 }
+SEALS: dict[str, str] = {
+    "unsealed": N_("unsealed"),
+    "sealed": N_("sealed"),
+    "authorised": N_("opening authorised"),
+    "violated": N_("violated"),
+}
+# How far a shipped limit was verified; not among `word`'s, because "text" is a word of its own.
+PROOFS: dict[str, str] = {
+    "text": N_("read in the standard's text"),
+    "secondary": N_("by secondary publications"),
+    "unverified": N_("not verified"),
+    "project": N_("the project's own"),
+}
 WHENS: dict[str, str] = {
     "session": N_("session"),
     "listening": N_("listening test"),
@@ -96,6 +109,7 @@ QUALITIES: dict[str, str] = {
     "missing": N_("missing"),
 }
 _ALL = STATES | TRANSITIONS | SEVERITIES | CONTACTS | LINKS | CAUSES | REASONS | WHENS | CLOCKS | QUALITIES
+_ALL |= SEALS
 
 
 def word(code: object) -> str:

@@ -60,7 +60,6 @@ HAPPENED: dict[str, str] = {
     "raised": "{what}",
     "repeated": N_("Again: {what}"),
     "updated": N_("Still: {what}"),
-    "noted": "{what}",  # an update that changes nothing in an alarm
     "acknowledged": N_("Acknowledged by {by}: {what}"),
     "cleared": N_("Over: {what}"),
     "reset": N_("Reset by {by}: {what}"),
@@ -89,6 +88,7 @@ PATHS: dict[str, str] = {
 }
 
 
-def happened(transition: str, what: Text, by: str | None, note: str | None, to: str | None = None) -> Text:
+def happened(transition: str | None, what: Text, by: str | None, note: str | None, to: str | None = None) -> Text:
+    """`transition` is None for a note beside an alarm: it says only itself."""
     path = both(PATHS[to]) if to in PATHS else to or "-"
-    return both(HAPPENED[transition], what=what, by=by or "-", note=note or "-", to=path)
+    return both(HAPPENED[transition] if transition else "{what}", what=what, by=by or "-", note=note or "-", to=path)

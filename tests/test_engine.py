@@ -340,8 +340,9 @@ def test_why_names_the_rule_its_window_and_each_hop(bench: Bench) -> None:
     answer = bench.ask("why", alarm="noise-in-session")
 
     assert ("语文", 55.0) == (answer["rule"]["in_force"], answer["rule"]["above"])
-    assert "stored" in answer["delivery"]["raised r1"]
-    assert "mqtt" in answer["delivery"]["raised r1"]
+    assert [("raised", 1, True, ["mqtt"])] == [
+        (way["transition"], way["revision"], way["stored"], list(way["brokers"])) for way in answer["delivery"]
+    ]
     assert not bench.ask("why", alarm="nothing")["ok"]
 
 

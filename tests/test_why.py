@@ -1,0 +1,128 @@
+"""`why` and `limits`: what people read about an alarm, its rule, its samples and the way of its messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_engine import STATION, receipt
+
+from gateway.catalogue import choose
+from gateway.values import Accepted, NotTaken
+from gateway.why import limit_lines, why_lines
+from tests.kit_engine import VENUE, Bench
+
+ESCALATION = '\n[escalation]\nsteps = [{ after = "10s", to = "resend" }, { after = "60s", to = "siren" }]\n'
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    bench = Bench(tmp_path, 'rule_sets = ["gb3096-2008"]\n' + VENUE + STATION + ESCALATION)
+    bench.found_safe()
+    bench.wait(1)
+    return bench
+
+
+@pytest.fixture(params=["en", "zh"])
+def language(request: pytest.FixtureRequest) -> Iterator[str]:
+    yield choose(request.param)
+    choose("en")
+
+
+def why(bench: Bench, alarm: str) -> str:
+    return "\n".join(why_lines(bench.ask("why", alarm=alarm)))
+
+
+def test_a_rules_alarm(bench: Bench) -> None:
+    """Rule, samples, holds, schedule and delivery are all there, in sentences."""
+    bench.level(70.0, 20)
+    raised = next(e for e in bench.out.made if e.alarm == "noise-in-session")
+    bench.engine.handle(Accepted("mqtt", raised.number, bench.now))
+    bench.store()
+    bench.level(45.0, 12)
+    text = why(bench, "noise-in-session")
+
+    for words in (
+        "noise-in-session: active and not acknowledged (high), revision 1",
+        "equivalent level 45.0 dB(A), limit 55 dB(A) (north gate)",
+        "seen to be over for",
+        "rule: noise-in-session: gate-noise/laeq_10s over 55 dB(A)",
+        "in force now: 语文, until 06-07 11:30:00",
+        "counts after 5 s, is over after 5 s",
+        "a rule of this venue's configuration",
+        "valid samples 91%",
+    ):
+        assert words in text, text
+    assert re.search(r"#\d+ raised r1: on the card, mqtt: 06-07 09:00:\d\d", text), text
+
+
+def test_a_leak_alarm(bench: Bench) -> None:
+    """Each hop of each event, what is escalated and what comes next, who has seen it."""
+    bench.press()
+    first = bench.out.made[0]
+    bench.engine.handle(NotTaken("mqtt", first.number, 16, bench.now))
+    bench.wait(15)
+    before = why(bench, "leak-button")
+    receipt(bench, first.hash)
+    bench.act("ack", "leak-button", note="on my way")
+    after = why(bench, "leak-button")
+
+    for words in (
+        "nobody listens",
+        "NO RECEIPT YET",
+        "not on the card yet",
+        "escalated to: sending again",
+        "next: the siren, in 4",
+        "it latches",
+    ):
+        assert words in before, before
+    assert "seen by li-wei at 06-07 09:00" in after
+    assert ": on my way" in after
+    assert "received at county: 06-07 09:00" in after
+
+
+def test_what_is_put_aside(bench: Bench) -> None:
+    """Who, why and until when."""
+    bench.act("shelve", "noise-in-session", note="mowing", for_s=600)
+    bench.act("suppress", "gb3096-night-peak-gate-noise", note="works")
+
+    assert "put aside by li-wei: mowing; until 06-07 09:10" in why(bench, "noise-in-session")
+
+
+def test_a_limit_out_of_its_hours_and_a_silent_meter(bench: Bench) -> None:
+    """Not in force is said with the hours in which it is; nothing known is said to be so."""
+    names = [name for name in bench.engine.points.rules if "night" in name]
+    text = why(bench, names[0])
+
+    assert "not in force now; it is during: night" in text
+    assert "nothing is known now" in why(bench, "noise-in-session")
+
+
+def test_the_limits_in_force(bench: Bench) -> None:
+    """Each limit with source, edition and mark of proof; of one device; an unknown name is refused."""
+    every = bench.ask("limits")["limits"]
+    text = "\n".join(limit_lines(every))
+    device = bench.ask("limits", point="gate-noise")["limits"]
+    nothing = bench.ask("limits", point="hall")
+
+    assert every == device
+    assert all(limit["in_force"] for limit in every)
+    assert "a rule of this venue's configuration" in text
+    assert re.search(r"GB 3096.*edition .*; for .*\[", text), text
+    assert not nothing["ok"]
+    assert ["no limit is in force now"] == list(limit_lines([]))
+
+
+def test_every_line_speaks_both_languages(bench: Bench, language: str) -> None:
+    """No field is left open, and none fails, in either language."""
+    bench.level(70.0, 20)
+    bench.press()
+    bench.wait(12)
+    bench.act("drill", "leak-button")
+    lines = [*why(bench, "noise-in-session").splitlines(), *why(bench, "leak-button").splitlines()]
+    lines += limit_lines(bench.ask("limits")["limits"])
+
+    assert language in ("en", "zh")
+    assert not [line for line in lines if re.search(r"\{\w", line)]
