@@ -175,8 +175,16 @@ class Gateway:
         return dict(self.ask("why", alarm=name)["alarm"])
 
     def ways(self, name: str) -> dict[str, str]:
-        """How far the alarm's last events have come, in the words of `why`."""
-        return dict(self.ask("why", alarm=name)["delivery"])
+        """How far the alarm's last events have come: the hops of each in words."""
+        return {
+            f"{way['transition']} r{way['revision']}": ", ".join(
+                (
+                    "stored" if way["stored"] else "not stored",
+                    *(f"{sink}: {when}" for sink, when in way["brokers"].items()),
+                )
+            )
+            for way in self.ask("why", alarm=name)["delivery"]
+        }
 
     def point(self, name: str) -> dict[str, Any]:
         return next(point for point in self.ask("points")["points"] if point["point"] == name)
@@ -196,6 +204,13 @@ class Gateway:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+
+    def end(self, far: Command) -> None:
+        """Once everything is on the card and at the far end, without waiting for a goodbye."""
+        until(lambda: self.status()["stored"] == self.status()["last_event"], 10, "everything on the card")
+        kept = {event["hash"] for event in record(self.state)}
+        until(lambda: kept <= {event["hash"] for event in far.events()}, 10, "everything at the far end")
+        self.kill()
 
     def stop(self) -> float:
         """SIGTERM; the seconds that it took."""

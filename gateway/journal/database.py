@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -145,9 +146,10 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
+def open_reader(path: Path, *, written: bool = False) -> sqlite3.Connection:
     """Open for reading only: beside a running gateway, after a crash, or on a card that cannot be written.
 
+    `written`: this process writes the file, so that it is never read as if nobody did.
     Raises sqlite3.Error, FileNotFoundError.
     """
     if not path.exists():
@@ -159,11 +161,40 @@ def open_reader(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         connection.close()
         log = path.with_name(path.name + "-wal")
-        if log.exists() and log.stat().st_size:
+        if written or (log.exists() and log.stat().st_size):
             raise
         # Closed cleanly, and no log can be made beside it: nobody writes it, so it may be read as it lies.
         return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
     return connection
+
+
+def open_snapshot(path: Path) -> sqlite3.Connection:
+    """What the file and its log hold now, in memory: a log cannot be read where no index can be made beside it.
+
+    Raises sqlite3.Error, OSError.
+    """
+    memory = Path("/dev/shm")  # noqa: S108  a folder of our own below it; the card is what cannot be used
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place:
+        copy = Path(place) / path.name
+        for suffix in ("", "-wal"):
+            part = path.with_name(path.name + suffix)
+            if not suffix or part.exists():
+                copy.with_name(copy.name + suffix).write_bytes(part.read_bytes())
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        with closing(sqlite3.connect(copy)) as copied:
+            copied.backup(connection)
+    return connection
+
+
+def takes_changes(directory: Path) -> bool:
+    """Whether the card does, asked without making one: the kernel refuses before it looks for the name."""
+    try:
+        (directory / "no-such-file").unlink()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def is_damage(error: sqlite3.Error) -> bool:

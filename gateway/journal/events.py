@@ -24,7 +24,7 @@ from gateway.journal.database import (
     Trust,
     is_damage,
     is_full,
-    open_reader,
+    open_snapshot,
     open_store,
     wal_emptied,
     words,
@@ -155,7 +155,7 @@ class EventWriter:
 
     def _read_only(self, error: str | None) -> Recovered:
         try:
-            connection = open_reader(self._directory / FILE)
+            connection = open_snapshot(self._directory / FILE)
         except (sqlite3.Error, OSError):
             return Recovered(self._clock.now().wall_ns // 1_000_000, error=error)
         try:

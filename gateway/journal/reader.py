@@ -11,7 +11,7 @@ from drivers.quantities import Stream
 from gateway.errors import Unavailable
 from gateway.journal import events_table as table
 from gateway.journal.chain import Head
-from gateway.journal.database import open_reader
+from gateway.journal.database import open_reader, open_snapshot, takes_changes
 from gateway.values import Event
 
 FILE = "events.db"
@@ -19,10 +19,17 @@ T = TypeVar("T")
 
 
 class EventReader:
-    """Reads the record beside its writer; one reader a thread. Raises `Unavailable` while the card does not answer."""
+    """Reads the record beside its writer; one reader a thread. Raises `Unavailable` while the card does not answer.
 
-    def __init__(self, directory: Path) -> None:
+    `with_writer`: the writer is of this process. SQLite's connections in one process share the log's index, and one
+    that could open it for reading only, on a sick card, would keep the writer from writing after the card has healed.
+    So while the card refuses changes such a reader looks at a snapshot in memory.
+    """
+
+    def __init__(self, directory: Path, *, with_writer: bool = False) -> None:
         self._path = directory / FILE
+        self._with_writer = with_writer
+        self._snapshot = False  # the connection is to one
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
 
@@ -64,18 +71,40 @@ class EventReader:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection, self._snapshot = None, False
 
     def _ask(self, question: Callable[[sqlite3.Connection], T], nothing: T) -> T:
         try:
-            inode = self._path.stat().st_ino
-            if self._connection is None or inode != self._inode:  # a damaged file was put aside under our feet
-                self.close()
-                self._connection, self._inode = open_reader(self._path), inode
-            return question(self._connection)
+            return question(self._current())
         except FileNotFoundError:
             self.close()
             return nothing
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise Unavailable(f"{self._path.name}: {error}") from error
+
+    def _current(self) -> sqlite3.Connection:
+        """Raises sqlite3.Error, OSError; FileNotFoundError when there is no record yet."""
+        inode = self._path.stat().st_ino
+        if inode != self._inode:  # a damaged file was put aside under our feet
+            self.close()
+        if self._connection is None or self._snapshot:
+            fresh = self._open()
+            if fresh is not None:
+                self.close()
+                self._connection, self._inode = fresh, inode
+            elif self._connection is None:
+                self._connection, self._inode, self._snapshot = open_snapshot(self._path), inode, True
+        assert self._connection is not None  # noqa: S101  for the type checker
+        return self._connection
+
+    def _open(self) -> sqlite3.Connection | None:
+        """In place; None where only a snapshot will do."""
+        if not self._with_writer:
+            return open_reader(self._path)
+        if not takes_changes(self._path.parent):
+            return None
+        try:
+            return open_reader(self._path, written=True)
+        except sqlite3.OperationalError:
+            return None

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gateway.errors import Unavailable
 from gateway.journal import blocks
-from gateway.journal.database import open_reader
+from gateway.journal.database import open_reader, takes_changes
 from gateway.values import Readings
 
 log = logging.getLogger(__name__)
@@ -158,7 +158,9 @@ class ReadingsReader:
         if known is not None and known[0] == inode:
             return known[1]
         self._let_go(path)
-        self._open[path] = inode, open_reader(path)
+        if self._writer is not None and not takes_changes(self._directory):  # see journal/reader.py
+            raise sqlite3.OperationalError("the card refuses changes")
+        self._open[path] = inode, open_reader(path, written=self._writer is not None)
         return self._open[path][1]
 
     def _let_go(self, path: Path) -> None:
