@@ -30,6 +30,7 @@ from gateway.journal.latches import LatchWriter, read_latches
 from gateway.journal.reader import EventReader
 from gateway.journal.readings import ReadingsWriter
 from gateway.journal.readings_reader import ReadingsReader
+from gateway.known_units import KnownUnits
 from gateway.lamp import LampStep
 from gateway.lending import Desk, same_port
 from gateway.moment import NANO, Clock, Moment, SystemClock
@@ -193,7 +194,7 @@ class App:
         chain = Chain(self.origin.run, self.origin.venue, recovered.number, recovered.heads, self.identity)
         book = Book(chain, self.identity, self.origin, self.out)
         book.left = left_behind(recovered, read_latches(self.state).latched)
-        reader = EventReader(self.state)
+        reader = EventReader(self.state, with_writer=True)
         remember(book, reader, recovered.number)
         reader.close()
         engine = Engine(self.plan.config, self.origin, book, self.out, health, points, config_sha256=self.plan.sha256)
@@ -208,15 +209,17 @@ class App:
         act = simulated.act if simulated is not None else None
         self._control = Control(self.state, doorman, tell, self.clock, act, Desk(self._lender).serve)
         out.pumps = {name: self._pump(name, broker) for name, broker in self.plan.brokers().items()}
+        self._known = KnownUnits(self.state)
         self._writers = [
             Worker("events-writer", out.events.run),
             Worker("latch-writer", out.latch_writer.run),
             Worker("readings-writer", out.readings_writer.run),
+            Worker("units-writer", self._known.run),
         ]
         thread = EngineThread(self.engine, self._inbox, self.clock)
         self._engine_workers = [Worker("engine", thread.run, fatal=self._fatal)]
         self._pump_workers = {name: _pump_workers(pump) for name, pump in out.pumps.items()}
-        self._sources = {source.name: source for source in self.plan.sources(tell, self.clock)}
+        self._sources = {source.name: source for source in self.plan.sources(self._known, tell, self.clock)}
         self._source_workers = {name: Worker(f"source-{name}", source.run) for name, source in self._sources.items()}
         self._contact_workers = self._contacts()
         self._modem_workers = self._modem()
@@ -258,7 +261,7 @@ class App:
             client_id=f"venue-{hashlib.sha256(self.identity.public.encode()).hexdigest()[:16]}",
             clock=self.clock,
             tell=self._inbox.tell,
-            feeder=Feeder(name, self.origin, lambda: EventReader(self.state), readings),
+            feeder=Feeder(name, self.origin, lambda: EventReader(self.state, with_writer=True), readings),
             advance=self.out.events.advance,
             advance_readings=None if writer is None else writer.advance,
         )
@@ -351,7 +354,7 @@ class App:
         gone = [name for name in old if new.get(name) != old[name]]
         _end([self._source_workers.pop(name) for name in gone if name in self._source_workers], 2.0)
         self._sources = {name: source for name, source in self._sources.items() if name not in gone}
-        for source in self.plan.sources(self._inbox.tell, self.clock):
+        for source in self.plan.sources(self._known, self._inbox.tell, self.clock):
             if source.name not in self._source_workers:
                 self._sources = {**self._sources, source.name: source}  # replaced as a whole: others read it
                 self._source_workers[source.name] = Worker(f"source-{source.name}", source.run)
