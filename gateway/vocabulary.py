@@ -73,6 +73,11 @@ REASONS: dict[str, str] = {
     "stuck": N_("held for long"),
     "realarm": N_("still there"),
     "not a number": N_("not a number"),
+    "warm-up": N_("it is still warming up"),
+    "unconfirmed: the frame carries no check": N_("not confirmed by a second value yet"),
+    "not-in-force": N_("not in force now"),
+    "too few valid samples": N_("too few valid samples"),
+    "drill-over": N_("the drill is over"),
 }
 SEALS: dict[str, str] = {
     "unsealed": N_("unsealed"),
