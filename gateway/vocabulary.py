@@ -76,6 +76,8 @@ REASONS: dict[str, str] = {
     "warm-up": N_("it is still warming up"),
     "unconfirmed: the frame carries no check": N_("not confirmed by a second value yet"),
     "not-in-force": N_("not in force now"),
+    "stale": N_("no value for some time"),
+    "no good sample": N_("no good sample"),
     "too few valid samples": N_("too few valid samples"),
     "drill-over": N_("the drill is over"),
 }
