@@ -317,13 +317,16 @@ class App:
 
         A file that cannot be used changes nothing and is an alarm. A simulated gateway keeps what it plays.
         """
-        if self._loaded is None or self._simulation is not None:
+        if self._loaded is None:
             return
         loaded = settings.load(self._loaded.path, self.state)
         self._tell_configuration(loaded)
         if loaded.refused_sha256 is not None or loaded.sha256 == self.plan.sha256:
             return
         self._given, self._loaded = loaded.config, loaded
+        if self._simulation is not None:
+            played = {name: getattr(self._simulation.config, name) for name in ("bus", "device", "contact")}
+            self._given = loaded.config.model_copy(update=played)
         self._renew(loaded.sha256)
         log.info("event=reloaded configuration=%s", loaded.sha256)
 
