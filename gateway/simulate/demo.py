@@ -24,6 +24,7 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.cells import set_cell_size
 from rich.console import Console
 from rich.live import Live
 
@@ -292,9 +293,9 @@ class Plain:
                     _line(now, way.alarm, say(view.STEPS[step]) + (f" {view.took(seconds)}" if index else ""))
 
 
-def _line(*words: str) -> None:
+def _line(time_: str, about: str, text: str) -> None:
     with contextlib.suppress(ValueError):  # stdout closed under us: the next write says so
-        print("{:8}  {:16}  {}".format(*words).rstrip(), flush=True)
+        print(f"{time_:8}  {set_cell_size(about, 16)}  {text}".rstrip(), flush=True)
 
 
 def _write_picture(scene: Scene, path: Path) -> None:
