@@ -67,8 +67,12 @@ class Advice:
 class Measuring:
     """One open line and the questions of its devices. Raises PortError."""
 
-    def __init__(self, exchange: Exchange, questions: Sequence[Read], stop: threading.Event = NEVER) -> None:
+    def __init__(
+        self, exchange: Exchange, questions: Sequence[Read], silence_s: float = 0.0, stop: threading.Event = NEVER
+    ) -> None:
+        """`silence_s`: less is not recommended, however well it goes (Modbus wants 3.5 characters)."""
         self._exchange = exchange
+        self._silence_s = silence_s
         self._stop = stop
         self._slowest_s = 0.0
         self._timeout_s: float | None = None  # the devices' own, until it is known how fast they answer
@@ -87,7 +91,8 @@ class Measuring:
         good = [step.rest_s for step in steps if step.share <= base.share + WORSE]
         sick = base.share > SICK
         least_s = None if sick else min(good)
-        return Advice(tuple(steps), least_s, None if least_s is None else _nice(least_s * MARGIN), self._exchange.echo)
+        recommended_s = None if least_s is None else _nice(max(least_s * MARGIN, self._silence_s))
+        return Advice(tuple(steps), least_s, recommended_s, self._exchange.echo)
 
     def _search(self) -> Iterator[Step]:
         base = self._measure(RESTS_S[0])
@@ -154,7 +159,7 @@ def bus_main(args: argparse.Namespace) -> int:
         with borrowed(args.state, bus.port, LONGEST_LOAN_S, "doctor", args.bus) as port:
             link = Link(bus.model_copy(update={"port": port}))
             try:
-                measuring = Measuring(Exchange(link, NEVER), questions)
+                measuring = Measuring(Exchange(link, NEVER), questions, link.seconds_for(4))
                 advice = measuring.advise(_silent if args.json else _said)
             finally:
                 link.close()

@@ -47,7 +47,7 @@ def scan_main(args: argparse.Namespace) -> int:
     minutes = max(1, round(sweep.seconds() / 60))
     print(say("this takes up to {minutes} minutes; Ctrl-C ends it", minutes=minutes), file=sys.stderr)
     stanzas, found = Stanzas(args.port), []
-    with borrowed(args.state, args.port, 1.5 * sweep.seconds() + 60, "scan") as port, _told(), _bar() as progress:
+    with borrowed(args.state, args.port, 1.2 * sweep.seconds() + 60, "scan") as port, _told(), _bar() as progress:
         for each in survey.scan(port, sweep, progress):
             found.append(each)
             if not args.json:
@@ -112,7 +112,7 @@ class Stanzas:
 
     def of(self, found: Found) -> str:
         at = say("address {address}", address=found.address) if found.address is not None else say("no address")
-        lines = [f"# {found.baud} 8{found.parity}, {at}" + (f": {found.doubt}" if found.doubt else "")]
+        lines = [f"# {found.baud} 8{found.parity}1, {at}" + (f": {found.doubt}" if found.doubt else "")]
         if not found.drivers:
             return "\n".join([*lines, ""])
         self._count += 1

@@ -32,11 +32,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bus_check, name, value)
 
 
-def advise(line: ScriptedBus, *units: int) -> Advice:
+def advise(line: ScriptedBus, *units: int, silence_s: float = 0.0) -> Advice:
     link = Link(Bus(port=str(line.port), baud=115200))
     questions = [device(unit, timeout_s=0.2).driver.reads[0] for unit in units]
     try:
-        return Measuring(Exchange(link, threading.Event()), questions).advise(lambda _: None)
+        return Measuring(Exchange(link, threading.Event()), questions, silence_s).advise(lambda _: None)
     finally:
         link.close()
 
@@ -61,6 +61,7 @@ def test_a_bus_that_needs_no_rest(line: ScriptedBus) -> None:
 
     assert (advice.least_s, advice.recommended_s) == (0.003, 0.005)
     assert advice.echo is True
+    assert advise(line, 1, 2, 3, 4, silence_s=0.0146).recommended_s == 0.015  # four characters at 2400 baud
 
 
 def test_more_rest_does_not_help_a_bad_cable(line: ScriptedBus) -> None:

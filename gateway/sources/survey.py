@@ -9,6 +9,7 @@ read alike cannot be told apart from here.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -20,7 +21,7 @@ from drivers.errors import BadFrame, DeviceError, DeviceFault, NotReady
 from drivers.frames import Scanner
 from gateway.catalogue import say
 from gateway.config import Bus
-from gateway.sources.exchange import Exchange
+from gateway.sources.exchange import SLICE_S, Exchange
 from gateway.sources.link import Link
 
 BAUDS = (9600, 4800, 19200, 115200, 2400)  # by how often they are met
@@ -220,10 +221,11 @@ def _fingerprint(exchange: Exchange, address: int) -> tuple[str, ...]:
 def _talking(link: Link, baud: int, stop: threading.Event) -> tuple[str, ...]:
     """The drivers of which a whole frame comes by itself."""
     heard = bytearray()
-    for _ in range(round(LISTEN_S / 0.25)):
+    deadline = time.monotonic() + LISTEN_S
+    while (left_s := deadline - time.monotonic()) > 0:
         if stop.is_set():
             return ()
-        heard += link.read(0.25)
+        heard += link.read(min(left_s, SLICE_S))
     drivers = [d for d in _serial_drivers() if not d.reads[0].send and d.baud == baud]
     return tuple(d.name for d in drivers if Scanner(d.reads[0].frame).feed(bytes(heard)))
 
