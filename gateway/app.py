@@ -42,7 +42,7 @@ from gateway.sinks.mqtt import MqttPump
 from gateway.sources.contacts import Contacts
 from gateway.sources.loans import Lender
 from gateway.state import StateDirectory
-from gateway.values import ConfigurationState, Event, Notice, PathState, Readings, StorageState, Stored, Tick
+from gateway.values import ConfigurationState, Event, Notice, PathState, Readings, SetAside, StorageState, Stored, Tick
 from gateway.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -193,7 +193,12 @@ class App:
         health, points = self.plan.watchers(self.clock)
         chain = Chain(self.origin.run, self.origin.venue, recovered.number, recovered.heads, self.identity)
         book = Book(chain, self.identity, self.origin, self.out)
-        book.left = left_behind(recovered, read_latches(self.state).latched)
+        latches = read_latches(self.state)
+        book.left = left_behind(recovered, latches.latched)
+        if latches.damaged:
+            self._inbox.tell(SetAside("latches", "latches", now))
+        if self.identity.problem is not None:
+            self._inbox.tell(SetAside("key", self.identity.problem, now))
         reader = EventReader(self.state, with_writer=True)
         remember(book, reader, recovered.number)
         reader.close()

@@ -14,7 +14,7 @@ from gateway.findings import Evidence, Finding
 from gateway.moment import Moment
 from gateway.rules import Rule, Verdict, definition, judge, limits_in_force, watch
 from gateway.values import Readings
-from gateway.wording import RULE_ABOVE, RULE_BELOW, RULE_OTHER, RULE_WITHIN, Text, quantity_text
+from gateway.wording import RULE_ABOVE, RULE_BELOW, RULE_INDICATIVE, RULE_OTHER, RULE_WITHIN, Text, quantity_text
 
 
 class Points:
@@ -131,7 +131,7 @@ def _window(span: Span | None) -> dict[str, Any]:
 def evidence(rule: Rule, verdict: Verdict) -> Evidence:
     value = None if verdict.value is None else round(verdict.value, 2)
     return Evidence(
-        _what(rule, value, verdict.limit),
+        _what(rule, value, verdict.limit, at_least=verdict.lower_bound),
         value=value,
         unit=unit_of(rule.point),
         limit=verdict.limit,
@@ -141,21 +141,25 @@ def evidence(rule: Rule, verdict: Verdict) -> Evidence:
     )
 
 
-def _what(rule: Rule, value: float | None, limit: float | None) -> Text:
+def _what(rule: Rule, value: float | None, limit: float | None, *, at_least: bool = False) -> Text:
+    """`at_least`: the true value may be higher still."""
     quantity = quantity_in(rule.point)
     name: Text | str = quantity_text(quantity) if quantity else rule.point
     if rule.title_zh or rule.title_en:
         name = {"zh": rule.title_zh or rule.title_en or "", "en": rule.title_en or rule.title_zh or ""}
-    return both(
+    what = both(
         _template(rule, value),
         quantity=name,
         point=rule.point,
-        value="-" if value is None else f"{value:.1f}",
+        value="-" if value is None else f"{'≥ ' if at_least else ''}{value:.1f}",
         limit="-" if limit is None else f"{limit:g}",
         unit=unit_of(rule.point),
         place=rule.place or "-",
         reason="-" if value is None else f"{value:g} s",
     )
+    if rule.origin is not None and rule.origin.indicative:
+        return both(RULE_INDICATIVE, what=what, set=rule.origin.set)
+    return what
 
 
 def _template(rule: Rule, value: float | None) -> str:

@@ -12,6 +12,7 @@ from gateway.catalogue import say
 from gateway.errors import Refused
 
 Mode = Literal["real", "simulated"]
+LONGEST_PATH = 90  # the kernel takes 107 bytes for a socket's path
 
 
 def default_state() -> Path:
@@ -34,6 +35,9 @@ class StateDirectory:
 
     def __init__(self, path: Path, mode: Mode) -> None:
         self.path = path
+        if len(os.fsencode(path)) > LONGEST_PATH:
+            text = "the name of the state directory {path} is too long for the sockets in it; at most {most} bytes"
+            raise Refused(say(text, path=path, most=LONGEST_PATH))
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._lock = _open(path / "lock")
         if self._lock is not None:

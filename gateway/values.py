@@ -171,7 +171,7 @@ class StorageState:
 class SetAside:
     """A damaged file of the record was renamed to `file` and a new one begun; what it still owed was taken over."""
 
-    store: Literal["events", "readings", "latches"]
+    store: Literal["events", "readings", "latches", "key"]
     file: str
     at: Moment
 

@@ -53,6 +53,7 @@ STANDS: dict[str, str] = {
 RULE_ABOVE = N_("{quantity} {value} {unit} is over the limit of {limit} {unit} ({place})")
 RULE_BELOW = N_("{quantity} {value} {unit} is under the limit of {limit} {unit} ({place})")
 RULE_WITHIN = N_("{quantity} {value} {unit}, limit {limit} {unit} ({place})")
+RULE_INDICATIVE = N_("{what}: indicative only, no excess of {set} is claimed")
 RULE_OTHER = N_("{quantity} of {point}: {reason} ({place})")
 
 # What happened, by transition; {what} is the sentence above, {by} a person or a station.
