@@ -69,6 +69,7 @@ class Sent:
     needs_receipt: bool
     accepted: dict[str, str] = field(default_factory=dict)  # sink: when, or why not
     received: dict[str, str] = field(default_factory=dict)  # station: when
+    refused: set[str] = field(default_factory=set)  # sinks that did not take it
 
 
 @dataclass(slots=True)
@@ -230,6 +231,7 @@ class Book:
         sent = self.sent_as(number)
         if sent is not None:
             sent.accepted[sink] = why_not or now.text(self.zone)
+            (sent.refused.discard if why_not is None else sent.refused.add)(sink)
 
     def sent_as(self, number: int) -> Sent | None:
         """The event with this number, if it is still in mind."""

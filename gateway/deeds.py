@@ -79,10 +79,6 @@ class Deeds:
             raise Refused(say("{name} is not kept armed against the configuration: nothing to retire", name=repr(name)))
         given = Given(by=command.by, note=command.note, reason="retired")
         if name in engine.watches:
-            for definition, _ in engine.watches[name].definitions(()):
-                if engine.book.pages[definition.name].alarm.standing:
-                    problem = N_("{alarm} stands: it is reset before its contact is retired")
-                    raise Refused(say(problem, alarm=definition.name))
             evidence = Evidence(text("retired", name, command.by), reason="retired")
             engine.book.signal(name, Signal.UPDATE, command.at, given, evidence)
         engine.book.signal(disarm_name(name), Signal.CLEAR, command.at, given)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from gateway import book, payloads
 from gateway.acts import Acts
-from gateway.alarms import Step, Transition
+from gateway.alarms import Given, Signal, Step, Transition
 from gateway.answers import Answers
 from gateway.assembly import Plan
 from gateway.book import Book, Page
@@ -149,6 +149,7 @@ class Engine:
         ledger.passed = self._passed
         self._heads_at: Moment | None = None
         self.disarmed: tuple[str, ...] = ()
+        self._orphans: set[str] = set()  # alarms that stand and that the configuration no longer has
         self._handlers: Mapping[type, Callable[[Any], None]] = {
             Readings: self._readings,
             Lost: lambda m: self.find_all(self.health.take(m, m.at)),
@@ -213,7 +214,8 @@ class Engine:
         for definition, what in entries:
             self.book.define(definition, what, now)
         self.book.define_left(now)
-        self.book.drop(self.book.pages.keys() - {definition.name for definition, _ in entries}, now)
+        self._orphans = self.book.pages.keys() - {definition.name for definition, _ in entries}
+        self.book.drop(self._orphans, now)
         self.disarmed = tuple(kept)
         for watch in self.watches.values():
             self.show_seal(watch, now, publish=False)
@@ -221,9 +223,15 @@ class Engine:
     def start(self, now: Moment) -> None:
         """Say again what stands, and publish every state there is."""
         self.book.resume(now)
+        self._clear_orphans(now)
         self.escalation.resume()
         self._publish_all(now)
         self.find_all(still_armed(name, now) for name in self.disarmed)
+
+    def _clear_orphans(self, now: Moment) -> None:
+        """Nothing looks any more at what the configuration has no longer: what latches stands until it is reset."""
+        for name in self._orphans & self.book.pages.keys():
+            self.book.signal(name, Signal.CLEAR, now, Given(reason="not-configured"))
 
     def _publish_all(self, now: Moment) -> None:
         self.publisher.alarms(now)
@@ -325,7 +333,7 @@ class Engine:
     def _not_taken(self, message: NotTaken) -> None:
         why = "refused" if message.code is None or message.code >= REFUSED_FROM else "nobody listens"
         self.book.accepted(message.sink, message.number, why, message.at)
-        self.escalation.not_taken(message.sink, message.number, message.at)
+        self.escalation.not_taken(message.number, message.at)
 
     def _passed(self, page: Page, transition: Transition) -> None:
         self.escalation.passed(page, transition)
@@ -370,6 +378,7 @@ class Engine:
         self.lamps.forget()
         self.escalation.say_again()
         self.enter(now, plan.kept)
+        self._clear_orphans(now)
         self._publish_all(now)
         self.find_all(still_armed(name, now) for name in self.disarmed)
 

@@ -14,8 +14,6 @@ from gateway.book import Book, Page
 from gateway.moment import Moment
 from gateway.values import Notice
 
-_OTHER_PATHS = ("second-broker", "modem")
-
 
 class Paths(Protocol):
     """Ways beside the usual one. Every method only puts on a queue."""
@@ -57,16 +55,19 @@ class Escalation:
             case "siren":
                 self._wail(page)
 
-    def not_taken(self, sink: str, number: int, now: Moment) -> None:
-        """A broker refused an event or nobody listens there: every step up to the next other path is due now."""
+    def not_taken(self, number: int, now: Moment) -> None:
+        """The first broker refused an event or nobody listens there: every step up to the next other path is due now.
+
+        While the first one may still deliver it, what the second one does brings nothing forward.
+        """
         sent = self._book.sent_as(number)
         page = None if sent is None else self._book.pages.get(sent.alarm)
         if sent is None or page is None or not sent.needs_receipt or number < page.opening:
             return
-        if page.alarm.escalating is None or page.alarm.received_by:
+        if page.alarm.escalating is None or page.alarm.received_by or "mqtt" not in sent.refused:
             return
         steps = [step.to for step in page.definition.escalation[page.alarm.escalation_step :]]
-        wanted = [to for to in _OTHER_PATHS if not (to == "second-broker" and sink == "second")]
+        wanted = ("modem",) if "second" in sent.refused else ("second-broker", "modem")
         upto = next((index for index, to in enumerate(steps) if to in wanted), None)
         for to in steps[: upto + 1] if upto is not None else ():
             self._book.signal(page.definition.name, Signal.ESCALATE, now, Given(to=to))

@@ -78,6 +78,7 @@ _STATUS: dict[str, str] = {
     "alarms": N_("alarms"),
     "unacknowledged": N_("of them not acknowledged"),
     "contacts": N_("contacts"),
+    "seals": N_("sealed doors"),
     "devices": N_("devices"),
     "brokers": N_("brokers"),
     "storage": N_("storage"),

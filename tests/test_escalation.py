@@ -15,7 +15,7 @@ from test_outbox import accept, drain, made_outbox, press
 from test_outbox import at as second
 
 from gateway.sources.contacts import Contacts
-from gateway.values import NotTaken, PathState
+from gateway.values import Accepted, NotTaken, PathState
 from tests.kit_engine import VENUE, Bench
 
 STEPS = """
@@ -138,6 +138,21 @@ def test_a_broker_that_does_not_deliver_is_not_waited_for(bench: Bench, code: in
     assert [("hurry", None), ("hurry", "second")] == first
     assert [*first, "leak"] == paths(bench)
     assert ["resend", "second-broker", "modem"] == escalated(bench)
+
+
+@pytest.mark.parametrize("first", ["accepted", "under way"])
+def test_a_second_broker_without_listeners_calls_nobody_while_the_first_may_deliver(bench: Bench, first: str) -> None:
+    """No message goes out for a press whose receipt is on its way."""
+    bench.press()
+    number = bench.out.made[0].number
+    if first == "accepted":
+        bench.engine.handle(Accepted("mqtt", number, bench.now))
+    bench.engine.handle(NotTaken("second", number, 16, bench.now))
+    early = list(bench.out.paths)
+    bench.engine.handle(NotTaken("mqtt", number, 16, bench.now))
+
+    assert [] == early
+    assert "leak" in paths(bench)
 
 
 def test_what_was_received_or_answered_is_not_escalated_by_a_broker(bench: Bench) -> None:

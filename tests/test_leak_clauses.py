@@ -122,7 +122,7 @@ def test_gb50394_simultaneous_alarms_are_all_there_with_their_zone(bench: Bench)
 
 
 def test_gb50394_sound_and_light_until_reset_by_hand(bench: Bench) -> None:
-    """GB 50394 5.2: no automatic reset: light until a person resets, sound until one acknowledges, whatever time passes."""
+    """GB 50394 5.2: no automatic reset: light until a person resets, sound until one acknowledges."""
     bench.press()
     bench.wait(7200, 60.0)
     unanswered = bench.out.lamps["leak-button"]
