@@ -20,11 +20,13 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 def commands() -> Iterator[tuple[str, str]]:
     """Each `venue-gateway` line of a block of commands, with its page; what a shell would take off is off."""
     for page in PAGES:
-        for block in FENCE.findall(page.read_text("utf-8")):
-            for line in block.splitlines():
-                words = line.removeprefix("$ ").split("  #")[0]
-                if words.startswith("venue-gateway "):
-                    yield page.name, words.split(" | ")[0].split(" > ")[0].strip()
+        text = page.read_text("utf-8")
+        fenced = [line for block in FENCE.findall(text) for line in block.splitlines()]
+        indented = [line[4:] for line in text.splitlines() if line.startswith("    venue-gateway ")]
+        for line in fenced + indented:
+            words = line.removeprefix("$ ").split("  #")[0]
+            if words.startswith("venue-gateway "):
+                yield page.name, words.split(" | ")[0].split(" > ")[0].strip()
 
 
 def table_after(page: str, mark: str) -> list[list[str]]:
