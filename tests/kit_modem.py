@@ -19,6 +19,8 @@ class FakeModem:
     pin: str | None = None  # the SIM asks for this one
     says: dict[str, str] = field(default_factory=dict)
     prompt_s: float = 0.0
+    result: bytes = b"\r\n+CMGS: 7\r\n\r\nOK\r\n"  # to a whole message
+    registration: list[str] = field(default_factory=list)  # answers to AT+CREG?, the last one for ever
     refuse: tuple[str, ...] = ()  # PDUs that contain this are refused with a CMS error
     stray: bytes = b"\r\n^RSSI: 21\r\n"
     sent: list[tuple[int, str]] = field(default_factory=list)
@@ -83,7 +85,8 @@ class FakeModem:
                 return
             self.pin = None
         elif line == "AT+CREG?":
-            self._out(b"\r\n+CREG: 0,1\r\n")
+            state = self.registration.pop(0) if len(self.registration) > 1 else "".join(self.registration) or "0,1"
+            self._out(f"\r\n+CREG: {state}\r\n".encode())
         elif line.startswith("AT+CMGS="):
             self._length = int(line.removeprefix("AT+CMGS="))
             self._ended.wait(self.prompt_s)
@@ -97,7 +100,7 @@ class FakeModem:
             self._out(b"\r\n+CMS ERROR: 28\r\n")
             return
         self.sent.append((length, pdu.strip()))
-        self._out(b"\r\n+CMGS: 7\r\n\r\nOK\r\n")
+        self._out(self.result)
 
     def _out(self, data: bytes) -> None:
         os.write(self._master, data)

@@ -176,6 +176,36 @@ def test_trouble_is_told_in_words_and_nothing_counts_as_sent(says: dict[str, str
         assert until(lambda: told[-1].error is None)
 
 
+@pytest.mark.parametrize("result", [b"\r\nOK\r\n", b"\r\n+CMS ERROR: 38\r\n", b""])
+def test_only_a_reference_with_ok_counts_as_sent(monkeypatch: pytest.MonkeyPatch, result: bytes) -> None:
+    """A bare OK, an error of the network or silence after the text: it is sent again."""
+    monkeypatch.setattr(modem_module, "NETWORK_S", 0.4)
+    with FakeModem(result=result) as fake, running(fake.port) as (modem, told):
+        modem.call(LEAK)
+        assert until(lambda: any(state.error for state in told))
+        fake.result = b"\r\n+CMGS: 8\r\n\r\nOK\r\n"
+        assert until(lambda: told[-1].error is None)
+
+    assert 2 <= len(fake.sent)
+
+
+def test_the_network_is_waited_for() -> None:
+    """A modem that is still looking for its network is asked again, and sends when it is registered; roaming too."""
+    with FakeModem(registration=["0,2", "0,5"]) as fake, running(fake.port) as (modem, _):
+        modem.call(LEAK)
+        assert until(lambda: fake.sent)
+
+
+def test_the_end_of_the_program_waits_for_no_modem() -> None:
+    """While it waits for a network or an answer, `stop` ends it at once (`running` asserts that it has ended)."""
+    with FakeModem(registration=["0,2"]) as fake, running(fake.port) as (modem, _):
+        modem.call(LEAK)
+        assert until(lambda: "AT+CREG?" in fake.asked)
+    with FakeModem(says={"AT+CMGF": ""}) as fake, running(fake.port) as (modem, _):
+        modem.call(LEAK)
+        assert until(lambda: "AT+CMGF=0" in fake.asked)
+
+
 def test_one_number_that_fails_keeps_nothing_from_the_others() -> None:
     """The others get it once; the failing one is tried again, and a later notice is not held up by it."""
     with FakeModem(refuse=("11F0",)) as fake, running(fake.port, numbers=("110", "+8613800138000")) as (modem, told):

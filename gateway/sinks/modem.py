@@ -21,7 +21,7 @@ from datetime import tzinfo
 from pathlib import Path
 
 from gateway import config
-from gateway.catalogue import N_, both, say
+from gateway.catalogue import N_, both, say, sentence
 from gateway.moment import Clock, Moment
 from gateway.sinks.sms import submit
 from gateway.sources.link import Link, PortError
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 ANSWER_S, NETWORK_S = 5.0, 60.0  # real seconds for the modem itself, and for what the network has a part in
 SLICE_S = 0.1  # how soon `stop` is noticed
 TRIES = 3
+MOST_STRAY = 100  # reads of stray output before a command
 LOOK_EVERY_S = 600.0  # a modem that has failed is known before it is needed
 AGAIN_S = 20.0  # after a message could not be sent, or the modem not be reached
 BURST, REFILL_S = 5, 120.0  # messages at once, and one more after so long
@@ -128,8 +129,9 @@ class Dialogue:
                 raise Ended
 
     def _say(self, text: str) -> None:
-        while self._link.read(0):  # what came unasked, or too late, belongs to nothing
-            pass
+        for _ in range(MOST_STRAY):  # what came unasked, or too late, belongs to nothing
+            if not self._link.read(0):
+                break
         self._heard = b""
         self._link.write(text.encode("ascii"))
 
@@ -232,7 +234,7 @@ class Modem:
             return False
         except (ModemError, PortError, OSError) as error:
             self._pin_refused = isinstance(error, BadPin)
-            self._say(str(error), now)
+            self._say(sentence(error), now)
             return False
         self._say(None, now)
         return True

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivers.contact import Wiring
+from gateway.catalogue import sentence
 from gateway.config import Contact
 from gateway.lamp import BUZZER, PATTERNS, LampStep
 from gateway.moment import NANO, Clock, Moment
-from gateway.sources.outputs import Signal, Siren, claim_signal, sentence
+from gateway.sources.outputs import Signal, Siren, claim_signal, pin_sentence
 from gateway.sources.pins import Backend, PinTrouble, given_backend, real_backend
 from gateway.values import ContactFault, Edge
 
@@ -189,9 +190,9 @@ class Contacts:
                 )
             except PinTrouble as trouble:
                 for post in self._posts.values():
-                    self._report(post, str(trouble), now)
+                    self._report(post, sentence(trouble), now)
                 if self._siren is not None:
-                    self._siren.report(str(trouble), now)
+                    self._siren.report(sentence(trouble), now)
                 return
             self.backend = self._backend.name
         for post in self._posts.values():
@@ -206,14 +207,14 @@ class Contacts:
                 try:
                     post.lines[index] = self._claim_line(post, index, pin, backend)
                 except backend.errors as error:
-                    troubles.append(sentence(backend, pin, error))
+                    troubles.append(pin_sentence(backend, pin, error))
         for name in ("lamp", "buzzer"):
             pin = getattr(post.config, f"{name}_pin")
             if pin is not None and getattr(post, name) is None:
                 try:
                     setattr(post, name, claim_signal(pin, backend))
                 except backend.errors as error:
-                    troubles.append(sentence(backend, pin, error))
+                    troubles.append(pin_sentence(backend, pin, error))
         self._report(post, "; ".join(troubles) or None, now)
 
     def _claim_line(self, post: Post, index: int, pin: int, backend: Backend) -> Line:
@@ -259,7 +260,7 @@ class Contacts:
         backend = self._backend
         if backend is None or part is None:
             return
-        self._report(post, sentence(backend, pin, error), self._clock.now())
+        self._report(post, pin_sentence(backend, pin, error), self._clock.now())
         with contextlib.suppress(*backend.errors):  # it is being given up because it does not work
             part.close()
 

@@ -50,7 +50,7 @@ class Siren:
         try:
             self._signal = claim_signal(self._pin, backend)
         except backend.errors as error:
-            self.report(sentence(backend, self._pin, error), now)
+            self.report(pin_sentence(backend, self._pin, error), now)
             return
         self.report(None, now)
 
@@ -61,7 +61,7 @@ class Siren:
             self._signal.turn(on=self.wanted)
         except backend.errors as error:
             self.close(backend)
-            self.report(sentence(backend, self._pin, error), now)
+            self.report(pin_sentence(backend, self._pin, error), now)
 
     def report(self, error: str | None, now: Moment) -> None:
         if error != self._error:
@@ -82,7 +82,7 @@ def claim_signal(pin: int, backend: Backend) -> Signal:
     return Signal(OutputDevice(pin, initial_value=False, pin_factory=backend.factory))
 
 
-def sentence(backend: Backend, pin: int, error: Exception) -> str:
+def pin_sentence(backend: Backend, pin: int, error: Exception) -> str:
     """Why a pin cannot be used, and who has it, for people."""
     holder = backend.holder(pin)
     if holder:
