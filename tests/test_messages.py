@@ -2,7 +2,9 @@
 
 import argparse
 import ast
+import json
 import re
+import socket
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +21,9 @@ from gateway.alarm_words import State
 from gateway.calendar import WHENS
 from gateway.catalogue import Said, again, both, choose, chosen, say, sentence, spoken
 from gateway.cli import build_parser, main
+from gateway.control import Control, Doorman
 from gateway.errors import Refused
-from gateway.moment import ClockState
+from gateway.moment import ClockState, SystemClock
 from gateway.values import ContactState, Severity, SinkState
 from gateway.wording import HAPPENED
 
@@ -236,3 +239,27 @@ def test_what_was_said_can_be_said_again_in_the_other_language() -> None:
     assert answer == spoken(answer, "zh")
     assert isinstance(sentence(refused), Said)
     assert "[Errno 2] gone" == sentence(OSError(2, "gone"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"lang": "zh"}, "模拟"),
+        ({"lang": "en"}, "not simulated"),
+        ({}, "not simulated"),
+        ({"lang": ["zh"]}, "not simulated"),
+    ],
+)
+def test_the_gateway_answers_in_the_language_of_whoever_asks(
+    asked: dict[str, object], words: str, tmp_path: Path
+) -> None:
+    """A service that was started in English answers a Chinese command line in Chinese."""
+    control = Control(tmp_path, Doorman({}, SystemClock()), lambda _message: None, SystemClock())
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(json.dumps({"verb": "sim", "name": "x", "action": ["press"], **asked}).encode() + b"\n")
+        control.serve(theirs, acting=True)
+        answer = json.loads(ours.makefile("rb").readline())
+
+    assert not answer["ok"]
+    assert words in answer["error"]
