@@ -216,7 +216,8 @@ class Station:
             note=note,
             arguments=arguments,
         )
-        self._out.append(Outgoing(f"{self._config.root}/{venue}/command/{verb}", payload, COMMAND_EXPIRES_S))
+        expires_s = max(1, round(self._clock.pause(COMMAND_EXPIRES_S)))  # the broker's seconds; a nonce lives in ours
+        self._out.append(Outgoing(f"{self._config.root}/{venue}/command/{verb}", payload, expires_s))
         return True
 
     def _send(self, link: Link) -> None:
