@@ -311,6 +311,7 @@ class App:
         intake = [*self._contact_workers, *self._source_workers.values(), *self._control_workers]
         _end([*intake, *self._modem_workers], 1.0)
         _end(self._engine_workers, 1.0)
+        self._forget()
         _end(pumps, 1.5)
         _end([*self._writers, *self._played], 1.2)
         self.directory.close()
@@ -336,15 +337,19 @@ class App:
         log.info("event=reloaded configuration=%s", loaded.sha256)
 
     def _retire(self) -> None:
-        """What persons have retired is forgotten; contacts at once, the venue's id with the next start."""
+        """What persons have retired is let go: contacts at once, the venue's id with the next start."""
+        if any(name != "custody" for name in self._forget()):  # that custody is over the engine knows already
+            self._renew(self.plan.sha256)
+
+    def _forget(self) -> list[str]:
+        """What was retired since the last time is kept no longer; the card has it when this returns."""
         names = [self.out.retired.get_nowait() for _ in range(self.out.retired.qsize())]
         for name in names:
             try:
                 armed.retire(name, self.plan.config, self.state)
             except OSError as error:
                 log.warning("event=not-retired name=%s error=%r", name, str(error))
-        if any(name != "custody" for name in names):  # that custody is over the engine knows already
-            self._renew(self.plan.sha256)
+        return names
 
     def _renew(self, sha256: str) -> None:
         """Run on the configuration that was given, with what must stay armed."""

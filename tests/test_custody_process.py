@@ -53,16 +53,18 @@ def test_a_door_is_opened_by_two_a_drill_is_held_and_an_old_button_is_retired(tm
         limits = gateway.command("limits")
         gateway.stop()
 
-        gateway.config.write_text(venue(1, DOOR, persons()))
+        gateway.config.write_text(venue(1, DOOR, persons()).replace('id = "zj-no1"', 'id = "zj-no2"'))
         gateway.start()
         kept = gateway.standing()
         armed = gateway.contact("old-button")
         present = refused(gateway, "retire", "door", *by["zhou"])
         retired = gateway.command("retire", "old-button", *by["zhou"])
         until(lambda: "old-button" not in gateway.status()["contacts"], what="its end")
-        gateway.stop()
+        before = gateway.status()["venue"]
+        gateway.command("retire", "venue.id", *by["zhou"])
+        gateway.stop()  # at once: what was answered is on the card
         gateway.start()
-        after = gateway.status()["contacts"]
+        after, venue_id, standing = gateway.status()["contacts"], gateway.status()["venue"], gateway.standing()
         gateway.stop()
 
     assert "a second person must ask" in first
@@ -77,6 +79,8 @@ def test_a_door_is_opened_by_two_a_drill_is_held_and_an_old_button_is_retired(tm
     assert "nothing to retire" in present
     assert "old-button is retired" in retired
     assert {"leak-button", "door"} == set(after)
+    assert ("zj-no1", "zj-no2") == (before, venue_id)
+    assert not [alarm for alarm in standing if alarm.startswith("disarm")]
     reasons = [event["reason"] for event in record(gateway.state) if event["alarm"] == "door"]
     assert ["window-asked", "window-opened", "opened-in-window", "closed"] == reasons[:4]
     expired = next(event for event in record(gateway.state) if event["transition"] == "expired")
