@@ -6,7 +6,7 @@ BIN := .venv/bin
 SYSTEM_PACKAGES := mosquitto mosquitto-clients socat gcc libc6-dev libmodbus-dev pkg-config
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check tests system-packages messages picture fuzz requirements clean
+.PHONY: help demo test check tests soak system-packages messages picture fuzz requirements clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -23,7 +23,10 @@ check: .venv/dev  ## ruff and mypy
 	$(BIN)/mypy
 
 tests: .venv/dev  ## every test, without installing system packages
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
+
+soak: .venv/dev  ## the long ones: a thousand kills (an hour)
+	$(BIN)/pytest -m soak
 
 fuzz: .venv/dev  ## coverage-guided fuzzing of every driver (needs atheris, installed on the way)
 	$(BIN)/pip install --quiet atheris
