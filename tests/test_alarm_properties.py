@@ -116,7 +116,8 @@ class AnyLife(RuleBasedStateMachine):
             twin, alike = step(self.definition, self.twin, signal, now, self.twin_id, given=theirs)
             self.twins |= {o.alarm.revision: t.alarm.revision for o, t in zip(passed, alike, strict=True)}
             in_drill = twin.drill and twin.standing  # a restart ends it, by design
-            self.twin, said = resume(self.definition, from_json(to_json(twin), now), now) if not in_drill else (twin, ())
+            read = from_json(to_json(twin), now)
+            self.twin, said = resume(self.definition, read, now) if not in_drill else (twin, ())
             self.resumes += len(said)
         self.check(before, passed)
         self.passed += passed

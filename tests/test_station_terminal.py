@@ -65,7 +65,8 @@ def test_the_picture_shows_what_presses() -> None:
     )
     text = drawn(View("no way", rows, ("zj-no2 is silent",), sounding=True), ROW)
 
-    for words in ("leak alarm [bold]", "active and not acknowledged", "12 s ago", "late", "drill", "not proven", "stored"):
+    shown = ("leak alarm [bold]", "active and not acknowledged", "12 s ago", "late", "drill", "not proven", "stored")
+    for words in shown:
         assert words in " ".join(text.split())
     assert "! no way" in text
     assert "! zj-no2 is silent" in text
