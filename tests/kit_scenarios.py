@@ -236,7 +236,8 @@ def _command(command: Mapping[str, Any], subject: Subject, now: Moment) -> Itera
 
 def differences(scenario: Scenario, events: list[dict[str, Any]]) -> list[str]:
     """Where the events are not those that the scenario expects, one line each; empty when they are."""
-    ours = {*scenario.config.rule, *scenario.config.contact, *(f"{name}-line" for name in scenario.config.contact)}
+    parts = (f"{name}{part}" for name in scenario.config.contact for part in ("", "-line", "-found"))
+    ours = {*scenario.config.rule, *parts}
     shipped = tuple(f"{rule_sets.load(name).short}-" for name in scenario.config.rule_sets)
     got = [event for event in events if event["alarm"] in ours or event["alarm"].startswith(shipped)]
     counted: dict[str, list[str]] = {}
@@ -317,6 +318,8 @@ class Core:
             )
             line = replace(made, name=f"{name}-line", kind="line", latching=custody, stuck_after_s=None)
             self.definitions |= {name: made, line.name: replace(line, note_required=False)}
+            if made.kind == "seal":
+                self.definitions[f"{name}-found"] = replace(made, name=f"{name}-found")
         for name in self.definitions:
             self.alarms.setdefault(name, Alarm(name))
 
@@ -345,11 +348,14 @@ class Core:
             elif before is not None and (kind in CUSTODY_KINDS or kind == "fire"):
                 self._signal(name, Signal.PRESS, at)
             else:
-                self._signal(name, Signal.BREACH, at, start)
+                found = kind == "seal" and before is None and not self.alarms[name].condition
+                self._signal(f"{name}-found" if found else name, Signal.BREACH, at, start)
         elif state == "safe":
             if kind == "seal" and not self.armed and before == "active":
                 self._signal(name, Signal.UPDATE, at, Given(reason="closed"))
             self._signal(name, Signal.CLEAR, at)
+            if kind == "seal":
+                self._signal(f"{name}-found", Signal.CLEAR, at)
 
     def command(self, command: Command) -> str | None:
         given = Given(by=command.by, note=command.note, revision=command.revision, for_s=command.arguments.get("for_s"))

@@ -129,7 +129,7 @@ def test_a_level_over_its_limit_is_judged_by_its_mean() -> None:
 
 UNKNOWN = [
     ("suspect", 26.0, None, "26.0", "not yet confirmed"),
-    ("invalid", 26.0, "warm-up", "--.-", "not valid: warm-up"),
+    ("invalid", 26.0, "warm-up", "--.-", "not valid: it is still warm"),
     ("missing", None, "Timeout", "--.-", f"not valid: {word('Timeout')}"),
 ]
 

@@ -25,7 +25,7 @@ class OnTheBench(Bench):
     """A `Subject` of scenarios: the real engine with its edges replaced."""
 
     def __init__(self, folder: Path, scenario: Scenario, now: Moment) -> None:
-        self.path, self.config, self.now = folder, scenario.config, now
+        self.path, self.config, self.now, self.kept = folder, scenario.config, now, ()
         self.identity = Identity.open(folder, now)
         self.out = Recorder()
         self.runs = 0
