@@ -22,7 +22,8 @@ from gateway.calendar import Calendar
 from gateway.catalogue import say
 from gateway.config import Config, Mqtt
 from gateway.control import Control, Doorman
-from gateway.engine import Engine, EngineThread, NewBroker, Reconfigured
+from gateway.engine import Engine, NewBroker, Reconfigured
+from gateway.engine_thread import EngineThread
 from gateway.inbox import Inbox
 from gateway.journal.chain import Chain, Identity, new_run
 from gateway.journal.events import EventWriter

@@ -2,13 +2,12 @@
 
     edges, readings, lost devices, commands, receipts, ticks --> Engine.handle --> Book (alarms -> events) --> Outputs
 
-`Engine` is pure: time comes with the messages, and `Outputs` only puts on queues. `EngineThread` runs it on an inbox.
+`Engine` is pure: time comes with the messages, and `Outputs` only puts on queues. `engine_thread.py` runs it.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -36,10 +35,9 @@ from gateway.health import (
     system_definitions,
     text,
 )
-from gateway.inbox import Inbox
 from gateway.lamp import LampStep
 from gateway.lamps import Lamps
-from gateway.moment import NANO, Clock, Moment
+from gateway.moment import Moment
 from gateway.payloads import Origin
 from gateway.points import Points
 from gateway.publisher import Publisher
@@ -74,7 +72,6 @@ log = logging.getLogger(__name__)
 
 HEAD_EVERY_S = 30.0
 REFUSED_FROM = 128  # MQTT 5 reason codes
-LONGEST_WAIT_S = 0.5
 
 
 class Outputs(book.Outputs, Protocol):
@@ -409,37 +406,3 @@ class Engine:
         except (KeyError, TypeError, ValueError):
             return
         self.book.adopt(str(left["alarm"]), found, now)
-
-
-class EngineThread:
-    """Runs an engine on its inbox: edges first, then one message at a time, then whatever has fallen due."""
-
-    def __init__(self, engine: Engine, inbox: Inbox, clock: Clock) -> None:
-        self.engine = engine
-        self._inbox = inbox
-        self._clock = clock
-
-    def run(self, stop: threading.Event) -> None:
-        self.engine.start(self._clock.now())
-        while not stop.is_set():
-            self._turn(self._wait_s())
-        for _ in range(self._inbox.waiting()):  # what came before the stop is still decided on and recorded
-            self._turn(0.0)
-
-    def _turn(self, wait_s: float) -> None:
-        self._edges()
-        message = self._inbox.next(wait_s)
-        self._edges()
-        if message is not None:
-            self.engine.handle(message)
-        self.engine.advance(self._clock.now())
-
-    def _edges(self) -> None:
-        for edge in self._inbox.edges():
-            self.engine.handle(edge)
-
-    def _wait_s(self) -> float:
-        due_ns = self.engine.due()
-        if due_ns is None:
-            return LONGEST_WAIT_S
-        return min(LONGEST_WAIT_S, self._clock.pause(max(0, due_ns - self._clock.now().mono_ns) / NANO))

@@ -1,12 +1,14 @@
-"""The engine's two queues: contact edges, served first, and everything else."""
+"""The engine's queues: contact edges, served first; readings, which wake nobody; and everything else."""
 
 from __future__ import annotations
 
 import queue
+from typing import TypeVar
 
-from gateway.values import Edge
+from gateway.values import Edge, Readings
 
 _WAKE = object()
+T = TypeVar("T")
 
 
 class Inbox:
@@ -14,10 +16,15 @@ class Inbox:
 
     def __init__(self) -> None:
         self._edges: queue.SimpleQueue[Edge] = queue.SimpleQueue()
+        self._readings: queue.SimpleQueue[Readings] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[object] = queue.SimpleQueue()
 
     def tell(self, message: object) -> None:
-        self._messages.put(message)
+        # Rules look at readings at each tick, and waking costs more than a reading does: they wait for the next turn.
+        if isinstance(message, Readings):
+            self._readings.put(message)
+        else:
+            self._messages.put(message)
 
     def tell_edge(self, edge: Edge) -> None:
         self._edges.put(edge)
@@ -25,12 +32,11 @@ class Inbox:
 
     def edges(self) -> list[Edge]:
         """Every edge that waits now, in order."""
-        found: list[Edge] = []
-        while True:
-            try:
-                found.append(self._edges.get_nowait())
-            except queue.Empty:
-                return found
+        return _all(self._edges)
+
+    def readings(self) -> list[Readings]:
+        """Every answer of a device that waits now, in order."""
+        return _all(self._readings)
 
     def next(self, timeout_s: float) -> object | None:
         """The next message; None when an edge woke us or the time is over."""
@@ -42,3 +48,7 @@ class Inbox:
 
     def waiting(self) -> int:
         return self._messages.qsize()
+
+
+def _all(waiting: queue.SimpleQueue[T]) -> list[T]:
+    return [waiting.get_nowait() for _ in range(waiting.qsize())]

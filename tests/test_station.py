@@ -388,3 +388,14 @@ def test_missing_events_are_asked_for(tmp_path: Path, gateway: Gateway, settings
         command = door(settings).command(inbound(asked[0]), ["n1"])
 
     assert {"stream": "custody", "run": gateway.origin.run, "first": 2, "last": 2} == dict(command.arguments)
+
+
+def test_a_new_connection_forgets_what_a_venue_said_before(gateway: Gateway) -> None:
+    """After an outage nothing is signed with an old nonce: the venue would refuse it, and call it an attack."""
+    far = Far()
+    far.take("status", gateway.online(nonce="before"))
+    far.desk.connected()
+    forgotten = far.desk.venues["zj-no1"].nonce
+    far.take("status", gateway.online(nonce="after"))
+
+    assert (None, "after") == (forgotten, far.desk.venues["zj-no1"].nonce)

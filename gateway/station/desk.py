@@ -165,6 +165,11 @@ class Desk:
     def is_known(self, hash_: str) -> bool:
         return hash_ in self._known
 
+    def connected(self) -> None:
+        """A new connection: what a venue said of itself before may be outdated, so nothing is signed by it."""
+        for venue in self.venues.values():
+            venue.nonce = None
+
     # ---- what venues publish -------------------------------------------------------------------------------------
 
     def _status(self, name: str, venue: Venue, payload: bytes, *, retained: bool, now: Moment) -> None:

@@ -111,6 +111,7 @@ class Station:
     def _connected(self, desk: Desk, store: Store, stop: threading.Event) -> None:
         link = Link(self._config.broker, f"station-{self._config.id}", None, self._clock.now())
         try:
+            desk.connected()
             link.subscribe(self._filters())
             self._flying.clear()
             while not stop.is_set():
