@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import queue
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from argparse import Namespace
@@ -463,7 +465,14 @@ def _digest(config: Config) -> str:
 def _simulation(config: Config, which: str, clock: Clock, switches: Path) -> Simulated:
     from gateway.simulate.simulation import Simulation  # noqa: PLC0415  production loads none of the simulator
 
-    return Simulation(config, clock, pins=which != "ports", ports=which != "pins", switches=switches)
+    folder = switches.parent / "ports"
+    try:
+        shutil.rmtree(folder, ignore_errors=True)  # what a killed run left: the state directory is ours alone
+        folder.mkdir()
+    except OSError:
+        folder = Path(tempfile.gettempdir())  # a sick card
+    pins, ports = which != "ports", which != "pins"
+    return Simulation(config, clock, pins=pins, ports=ports, switches=switches, folder=folder)
 
 
 def run_main(args: Namespace) -> int:

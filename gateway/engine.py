@@ -342,6 +342,7 @@ class Engine:
 
     def _line_health(self, message: LineHealth) -> None:
         self.lines[message.device] = message
+        self.find_all(self.health.line(message))
 
     def _storage(self, message: StorageState) -> None:
         self.storage[message.store] = message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.alarms import Definition, Given, Signal
 from gateway.catalogue import both, say
@@ -12,6 +12,7 @@ from gateway.moment import ClockState, Moment
 from gateway.values import (
     BusState,
     ConfigurationState,
+    LineHealth,
     Lost,
     PathState,
     Readings,
@@ -28,6 +29,9 @@ SILENT_CYCLES = 5  # a device may miss so many answers …
 SILENT_S = 15.0  # … and this is the shortest time before its silence is an alarm
 TIMEOUTS_S = 2.5  # real seconds of serial timeouts, which a simulated clock does not make faster
 LOAN_S = 300.0  # a port may be lent for so long before that is an alarm
+WORN, WELL = 0.05, 0.01  # shares of damaged answers: a line that is worn, and one that is well
+WORN_S = 150.0  # for three reports, a minute apart
+JUDGED = 10  # questions a minute, below which no share is told
 CLOCK_S = 300.0  # a clock may need so long after the start to be set
 
 # name: (kind, severity, clear_after_s)
@@ -114,8 +118,21 @@ class Health:
         for device in self.devices.values():
             name = f"device-{device.name}"
             yield Definition(name, "device", "medium", "gateway", place=device.place), text("device", device.name)
+            worn = Definition(f"wire-{device.name}", "wire", "low", "gateway", place=device.place)
+            yield replace(worn, raise_after_s=WORN_S, clear_after_s=WORN_S), text("wire", device.name)
         for bus in self.buses:
             yield Definition(f"bus-{bus}", "bus", "high", "gateway", raise_after_s=3.0), text("bus", bus)
+
+    def line(self, message: LineHealth) -> Iterator[Finding]:
+        """A share of damaged answers that stays high is a cable, a plug or a termination that fails (B5)."""
+        if message.device not in self.devices or message.asked < JUDGED:
+            return
+        share = (message.damaged + message.strange) / message.asked
+        if WELL < share < WORN:
+            return
+        signal = Signal.BREACH if share >= WORN else Signal.CLEAR
+        what = text("wire", message.device, f"{share:.0%}")
+        yield _find(f"wire-{message.device}", signal, message.at, what)
 
     def take(self, message: Readings | Lost | BusState, now: Moment) -> Iterator[Finding]:
         match message:

@@ -32,6 +32,7 @@ STANDS: dict[str, str] = {
     "chatter": N_("The contact {name} chatters: have it looked at ({place})"),
     "stuck": N_("The button {name} has been held for a long time: stuck? ({place})"),
     "device": N_("{name} gives no usable answer: {reason}"),
+    "wire": N_("{reason} of the answers of {name} are damaged: its cable, plugs or termination are failing"),
     "bus": N_("The port {name} cannot be used: {reason}"),
     "storage": N_("The card does not take records ({reason}): going on from memory"),
     "aside": N_("A damaged file of the journal was put aside as {reason}; a new one is begun"),

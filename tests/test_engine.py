@@ -13,7 +13,17 @@ from gateway.journal.chain import public_text, read_event
 from gateway.lamp import LampStep
 from gateway.moment import NANO, ClockState, Moment
 from gateway.signing import make_receipt
-from gateway.values import Accepted, BusState, ContactFault, Inbound, Lost, SeenRetained, SinkState, StorageState
+from gateway.values import (
+    Accepted,
+    BusState,
+    ContactFault,
+    Inbound,
+    LineHealth,
+    Lost,
+    SeenRetained,
+    SinkState,
+    StorageState,
+)
 from tests.kit_engine import VENUE, Bench
 
 STATION_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -370,3 +380,16 @@ def test_a_receipt_with_a_wrong_signature_is_refused_in_words(bench: Bench) -> N
     bench.engine.handle(Inbound("receipt/county", payload.encode(), False, "mqtt", bench.now))
 
     assert ["raised"] == bench.transitions("receipt-refused")
+
+
+def test_a_line_that_damages_more_and_more_answers_is_told(bench: Bench) -> None:
+    """B5: one bad minute is nothing, three in a row are an ageing cable; well again for as long, it clears."""
+    said = []
+    for minute, damaged in enumerate([6, 0, 6, 6, 6, 6, 1, 0, 0, 0, 0]):
+        bench.wait(60)
+        bench.engine.handle(LineHealth("rs485", "gate-noise", 60, 60 - damaged, 0, damaged, 0, 0.1, False, bench.now))
+        said.append((minute, bench.transitions("wire-gate-noise")))
+
+    raised = next(minute for minute, transitions in said if transitions)
+    assert 5 == raised
+    assert ["raised", "cleared"] == said[-1][1]

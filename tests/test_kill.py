@@ -171,7 +171,7 @@ def test_kill_in_a_stall(tmp_path: Path, broker: Broker, latch: bool) -> None:
             (sent,) = until(lambda: far.events("leak-button", *OPENINGS))
             if not latch:
                 gateway.sim("leak-button", "release")
-                until(lambda: gateway.contact() == "safe")
+                until(lambda: last(far)["transition"] == "cleared")
             until(lambda: far.on("custody/alarm/leak-button")[-1].json["event"]["hash"] == last(far)["hash"])
             unstored, final = gateway.ways("leak-button"), last(far)
             gateway.kill()

@@ -115,7 +115,7 @@ def alarm_names(config: Config) -> Iterator[Problem]:
     names += [(("contact", name), name + end) for name in seals for end in SEAL_ALARMS]
     names += [(("contact", name), f"disarm-{name}") for name in config.contact]
     names += [(("bus", name), f"bus-{name}") for name in config.bus]
-    names += [(("device", name), f"{what}-{name}") for name in config.device for what in ("device", "bus")]
+    names += [(("device", name), f"{what}-{name}") for name in config.device for what in ("device", "bus", "wire")]
     names += [(("rule", name), name) for name in config.rule]
     for at, name in names:
         if name in taken:
