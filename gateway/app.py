@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import queue
 import shutil
 import signal
 import sys
@@ -12,8 +11,8 @@ import tempfile
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,24 +27,22 @@ from gateway.engine import Engine, NewBroker, Reconfigured
 from gateway.engine_thread import EngineThread
 from gateway.inbox import Inbox
 from gateway.journal.chain import Chain, Identity, new_run
-from gateway.journal.events import EventWriter
-from gateway.journal.latches import LatchWriter, read_latches
+from gateway.journal.latches import read_latches
 from gateway.journal.reader import EventReader
-from gateway.journal.readings import ReadingsWriter
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.known_units import KnownUnits
-from gateway.lamp import LampStep
 from gateway.lending import Desk, same_port
 from gateway.moment import NANO, Clock, Moment, SystemClock
 from gateway.notify import Notifier
 from gateway.payloads import Origin
-from gateway.sinks.feeder import Feeder, Piece
+from gateway.sinks.feeder import Feeder
 from gateway.sinks.modem import Modem
 from gateway.sinks.mqtt import MqttPump
 from gateway.sources.contacts import Contacts
 from gateway.sources.loans import Lender
 from gateway.state import StateDirectory
-from gateway.values import ConfigurationState, Event, Notice, PathState, Readings, SetAside, StorageState, Stored, Tick
+from gateway.switchboard import Switchboard
+from gateway.values import ConfigurationState, SetAside, StorageState, Stored, Tick
 from gateway.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -65,91 +62,6 @@ class Simulated(Protocol):
     @property
     def workers(self) -> list[tuple[str, Callable[[threading.Event], None]]]: ...
     def act(self, name: str, action: list[str]) -> str: ...
-
-
-class Switchboard:
-    """The engine's outputs: each method puts on the queues of those who take it."""
-
-    def __init__(
-        self, state: Path, clock: Clock, tell: Callable[[object], None], zone: tzinfo, notifier: Notifier
-    ) -> None:
-        self.events = EventWriter(state, clock, tell)
-        self.readings_writer = ReadingsWriter(state, clock, tell, zone)
-        self.latch_writer = LatchWriter(state, clock, tell)
-        self.contacts: Contacts | None = None
-        self.modem: Modem | None = None
-        self._tell, self._clock = tell, clock
-        self.pumps: Mapping[str, MqttPump] = {}  # replaced as a whole, never changed
-        self.beats = 0
-        self.retired: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._notifier = notifier
-
-    def event(self, event: Event, snapshot: bytes) -> None:
-        self.events.put(event, snapshot)
-        for pump in self.pumps.values():
-            pump.publish(event)
-
-    def retain(self, topic: str, payload: bytes) -> None:
-        for pump in self.pumps.values():
-            pump.retain(topic, payload)
-
-    def latches(self, standing: Mapping[str, Any]) -> None:
-        self.latch_writer.put(standing)
-
-    def readings(self, readings: Readings) -> None:
-        self.readings_writer.put(readings)
-
-    def lamp(self, contact: str, step: LampStep, *, sound: bool) -> None:
-        if self.contacts is not None:
-            self.contacts.show(contact, step, sound)
-
-    def received(self, number: int, hash_: str, station: str, wall_ns: int) -> None:
-        self.events.received(number, hash_, station, wall_ns)
-        for pump in self.pumps.values():
-            pump.received(number)
-
-    def say(self, topic: str, payload: bytes) -> None:
-        for pump in self.pumps.values():
-            pump.send(topic, payload)
-
-    def storage(self, *, failing: bool) -> None:
-        for pump in self.pumps.values():
-            pump.storage(failing)
-
-    def describe(self, details: Mapping[str, Any]) -> None:
-        for pump in self.pumps.values():
-            pump.describe(details)
-
-    def resend(self, piece: Piece) -> None:
-        for pump in self.pumps.values():
-            pump.resend(piece)
-
-    def nonces(self, sink: str) -> tuple[str, ...]:
-        return self.pumps[sink].nonces if sink in self.pumps else ()
-
-    def hurry(self, sink: str | None) -> None:
-        for name, pump in self.pumps.items():
-            if sink in (None, name):
-                pump.hurry()
-
-    def call(self, notice: Notice) -> None:
-        if self.modem is not None:
-            self.modem.call(notice)
-        else:
-            self._tell(PathState("modem", say("there is no [modem] in the configuration"), self._clock.now()))
-
-    def siren(self, *, on: bool) -> None:
-        wails = self.contacts is not None and self.contacts.wail(on)
-        if on and not wails:
-            self._tell(PathState("siren", say("there is no [siren] in the configuration"), self._clock.now()))
-
-    def retire(self, name: str) -> None:
-        self.retired.put(name)
-
-    def alive(self) -> None:
-        """The engine has taken a tick: systemd's watchdog is fed by nothing else."""
-        self.beats += 1
-        self._notifier.send("WATCHDOG=1")
 
 
 class App:

@@ -1,0 +1,107 @@
+"""Where the engine's outputs go: every method puts on the queues of those who take it, and returns."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any
+
+from gateway.catalogue import say
+from gateway.journal.events import EventWriter
+from gateway.journal.latches import LatchWriter
+from gateway.journal.readings import ReadingsWriter
+from gateway.lamp import LampStep
+from gateway.moment import Clock
+from gateway.notify import Notifier
+from gateway.sinks.feeder import Piece
+from gateway.sinks.modem import Modem
+from gateway.sinks.mqtt import MqttPump
+from gateway.sources.contacts import Contacts
+from gateway.values import Event, Notice, PathState, Readings
+
+
+class Switchboard:
+    """The engine's outputs: each method puts on the queues of those who take it."""
+
+    def __init__(
+        self, state: Path, clock: Clock, tell: Callable[[object], None], zone: tzinfo, notifier: Notifier
+    ) -> None:
+        self.events = EventWriter(state, clock, tell)
+        self.readings_writer = ReadingsWriter(state, clock, tell, zone)
+        self.latch_writer = LatchWriter(state, clock, tell)
+        self.contacts: Contacts | None = None
+        self.modem: Modem | None = None
+        self._tell, self._clock = tell, clock
+        self.pumps: Mapping[str, MqttPump] = {}  # replaced as a whole, never changed
+        self.beats = 0
+        self.retired: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._notifier = notifier
+
+    def event(self, event: Event, snapshot: bytes) -> None:
+        self.events.put(event, snapshot)
+        for pump in self.pumps.values():
+            pump.publish(event)
+
+    def retain(self, topic: str, payload: bytes) -> None:
+        for pump in self.pumps.values():
+            pump.retain(topic, payload)
+
+    def latches(self, standing: Mapping[str, Any]) -> None:
+        self.latch_writer.put(standing)
+
+    def readings(self, readings: Readings) -> None:
+        self.readings_writer.put(readings)
+
+    def lamp(self, contact: str, step: LampStep, *, sound: bool) -> None:
+        if self.contacts is not None:
+            self.contacts.show(contact, step, sound)
+
+    def received(self, number: int, hash_: str, station: str, wall_ns: int) -> None:
+        self.events.received(number, hash_, station, wall_ns)
+        for pump in self.pumps.values():
+            pump.received(number)
+
+    def say(self, topic: str, payload: bytes) -> None:
+        for pump in self.pumps.values():
+            pump.send(topic, payload)
+
+    def storage(self, *, failing: bool) -> None:
+        for pump in self.pumps.values():
+            pump.storage(failing)
+
+    def describe(self, details: Mapping[str, Any]) -> None:
+        for pump in self.pumps.values():
+            pump.describe(details)
+
+    def resend(self, piece: Piece) -> None:
+        for pump in self.pumps.values():
+            pump.resend(piece)
+
+    def nonces(self, sink: str) -> tuple[str, ...]:
+        return self.pumps[sink].nonces if sink in self.pumps else ()
+
+    def hurry(self, sink: str | None) -> None:
+        for name, pump in self.pumps.items():
+            if sink in (None, name):
+                pump.hurry()
+
+    def call(self, notice: Notice) -> None:
+        if self.modem is not None:
+            self.modem.call(notice)
+        else:
+            self._tell(PathState("modem", say("there is no [modem] in the configuration"), self._clock.now()))
+
+    def siren(self, *, on: bool) -> None:
+        wails = self.contacts is not None and self.contacts.wail(on)
+        if on and not wails:
+            self._tell(PathState("siren", say("there is no [siren] in the configuration"), self._clock.now()))
+
+    def retire(self, name: str) -> None:
+        self.retired.put(name)
+
+    def alive(self) -> None:
+        """The engine has taken a tick: systemd's watchdog is fed by nothing else."""
+        self.beats += 1
+        self._notifier.send("WATCHDOG=1")
