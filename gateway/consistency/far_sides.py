@@ -59,6 +59,11 @@ def far_sides(config: Config) -> Iterator[Problem]:
                 phrase(N_("order the steps by time; each is counted from the alarm")),
             )
     if config.influxdb is not None:
+        yield warning(
+            ("influxdb",),
+            phrase(N_("this version writes nothing to InfluxDB: the table is only checked")),
+            phrase(N_("take readings from the broker, for example with Telegraf")),
+        )
         yield from _influx(config.influxdb.url)
 
 
