@@ -49,7 +49,7 @@ do = ["broker up"]
 
 [[step]]
 after = "90s"
-do = ["leak-button release"]
+do = ["leak-button release", "paper-room-door close"]
 
 [[step]]
 after = "3s"
@@ -224,7 +224,7 @@ def test_without_mosquitto_the_embedded_broker_serves(folder: Path) -> None:
 
 
 class _Silent(Plain):
-    """A screen that shows nothing, and ends the demo when every way is at its end."""
+    """A screen that shows nothing, and ends the demo when every way is at its end, received and acknowledged."""
 
     linger_s = 20.0
 
@@ -234,5 +234,5 @@ class _Silent(Plain):
         self._far = demo.watcher.far
 
     def show(self) -> None:
-        if len(self._far.ways) > 1 and all(way.acknowledged for way in self._far.ways):
+        if len(self._far.ways) > 1 and all(way.received and way.acknowledged for way in self._far.ways):
             self._end.set()
