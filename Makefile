@@ -22,8 +22,9 @@ check: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Real brokers, lines and processes share the machine's cores with the tests: what fails once is run once more, and named.
 tests: .venv/dev  ## every test, without installing system packages
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal --reruns 1 -rR
 
 soak: .venv/dev  ## the long ones: a thousand kills (an hour)
 	$(BIN)/pytest -m soak
@@ -43,12 +44,12 @@ messages: .venv/dev  ## collect people's messages into the catalogue; the Chines
 picture: .venv/demo  ## the picture of the demo in the README
 	$(BIN)/venue-gateway demo --record docs/demo.svg
 
-requirements:  ## renew the requirement files with their hashes
-	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+requirements: .venv/dev  ## renew the requirement files with their hashes (UPGRADE=--upgrade: take newer versions)
+	$(BIN)/uv pip compile -q $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header \
 		pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile -q $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header \
 		pyproject.toml --extra demo -c requirements.txt -o requirements-demo.txt
-	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile -q $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header \
 		pyproject.toml --group dev -c requirements-demo.txt -o requirements-dev.txt
 
 clean:  ## remove what was made

@@ -152,7 +152,7 @@ class ScriptedBus:
             "garbage": [(0.0, b"\x00\xff" + request[:1]), (0.01, good)],
             "busy": [(0.0, busy + crc(busy))],
             "parity": [(0.0, bytes((unit, 0, 0, 0, 0x80, 0)))],
-            "twice": [(0.0, good), (0.0, good)],
+            "twice": [(0.0, good + good)],
         }[kind]
 
     def _later(self, seconds: float, data: bytes) -> None:
@@ -206,7 +206,7 @@ class Running:
         self.bus = SerialBus("line", config, devices, self._hear, clock or SystemClock())
         self._thread = threading.Thread(target=self._run, name="bus-under-test")
 
-    def wait(self, wanted: Callable[[object], bool], timeout_s: float = 5.0, after: int = 0) -> object:
+    def wait(self, wanted: Callable[[object], bool], timeout_s: float = 20.0, after: int = 0) -> object:
         """The first message from position `after` on that is wanted; AssertionError when none comes in time."""
         deadline = time.monotonic() + timeout_s
         with self._news:
