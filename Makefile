@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # What the tests use beside Python packages, by Debian package name.
-SYSTEM_PACKAGES := mosquitto mosquitto-clients socat gcc libc6-dev libmodbus-dev pkg-config
+SYSTEM_PACKAGES := mosquitto mosquitto-clients socat gcc libc6-dev libmodbus-dev pkg-config systemd shellcheck
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tests soak system-packages messages picture fuzz requirements clean

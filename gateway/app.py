@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -25,6 +26,7 @@ from gateway.config import Config, Mqtt
 from gateway.control import Control, Doorman
 from gateway.engine import Engine, NewBroker, Reconfigured
 from gateway.engine_thread import EngineThread
+from gateway.errors import Refused
 from gateway.inbox import Inbox
 from gateway.journal.chain import Chain, Identity, new_run
 from gateway.journal.latches import read_latches
@@ -392,6 +394,8 @@ def run_main(args: Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(threadName)s %(message)s", stream=sys.stderr)
     logging.raiseExceptions = False  # a closed stderr must not disturb anybody
     state: Path = args.state
+    if args.simulate and os.environ.get("VENUE_GATEWAY_SERVICE") == "real":
+        raise Refused(say("the service watches a real venue: it does not run with --simulate"))
     clock = system_clock()
     directory = StateDirectory(state, "simulated" if args.simulate else "real")
     loaded = settings.load(args.config, state)

@@ -1,4 +1,4 @@
-"""The local sockets: reading verbs on `view.sock`, acting verbs on `operate.sock`; one JSON line each way.
+"""The local sockets: reading verbs on `view`, acting verbs on `operate`; one JSON line each way.
 
 A request is `{"verb": ..., "lang": ..., ...}`; acting ones carry `by` and `pin`. The answer is
 `{"ok": true, ...}` or `{"ok": false, "error": sentence}`. PINs are checked here, off the engine's thread.
@@ -24,14 +24,15 @@ from gateway.config import Person
 from gateway.errors import Refused, Unavailable
 from gateway.moment import Clock
 from gateway.people import pin_matches
+from gateway.state import socket_path
 from gateway.values import Command, Question
 
 MAX_REQUEST_BYTES = 64 * 1024
 ANSWER_TIMEOUT_S = 10.0
 TRIES = 5  # wrong PINs of one person before a rest
 REST_S = 60.0
-VIEW_SOCKET, OPERATE_SOCKET = "view.sock", "operate.sock"
-_GROUPS = {VIEW_SOCKET: "venue-view", OPERATE_SOCKET: "venue-operator"}
+VIEW, OPERATE = "view", "operate"
+_GROUPS = {VIEW: "venue-view", OPERATE: "venue-operator"}
 _COMMAND_FIELDS = ("alarm", "activation", "revision", "note")
 
 
@@ -80,7 +81,7 @@ class Control:
         self._doorman = doorman
 
     def run(self, stop: threading.Event) -> None:
-        with self._server(VIEW_SOCKET) as view, self._server(OPERATE_SOCKET) as operate:
+        with self._server(VIEW) as view, self._server(OPERATE) as operate:
             threads = [
                 threading.Thread(target=s.serve_forever, args=(0.4,), daemon=True, name=f"control-{n}")
                 for n, s in (("view", view), ("operate", operate))
@@ -91,10 +92,10 @@ class Control:
             for server in (view, operate):
                 server.shutdown()
         for name in _GROUPS:
-            (self._state / name).unlink(missing_ok=True)
+            socket_path(self._state, name).unlink(missing_ok=True)
 
     def _server(self, name: str) -> socketserver.ThreadingUnixStreamServer:
-        path = self._state / name
+        path = socket_path(self._state, name)
         path.unlink(missing_ok=True)
         control = self
 
@@ -102,12 +103,12 @@ class Control:
             timeout = ANSWER_TIMEOUT_S
 
             def handle(self) -> None:
-                control.serve(self.connection, acting=name == OPERATE_SOCKET)
+                control.serve(self.connection, acting=name == OPERATE)
 
         socketserver.ThreadingUnixStreamServer.daemon_threads = True
         server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
         path.chmod(0o660)
-        # No such group here, or not ours to give: then only the gateway's own user may connect.
+        # No such group here, or not ours to give: then it is the folder's group that may connect.
         with contextlib.suppress(KeyError, PermissionError):
             os.chown(path, -1, grp.getgrnam(_GROUPS[name]).gr_gid)
         return server
@@ -171,7 +172,8 @@ def _peer(connection: socket.socket) -> str:
 
 def ask(state: Path, request: dict[str, Any], *, acting: bool = False) -> dict[str, Any]:
     """One request to the running gateway, from the command line. `Unavailable` when none runs here."""
-    path = state / (OPERATE_SOCKET if acting else VIEW_SOCKET)
+    name = OPERATE if acting else VIEW
+    path = socket_path(state, name)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_TIMEOUT_S + 5)
         try:
@@ -184,7 +186,7 @@ def ask(state: Path, request: dict[str, Any], *, acting: bool = False) -> dict[s
                 say(
                     "not allowed: {path} is for group {group}; ask to be added to it",
                     path=path,
-                    group=_GROUPS[path.name],
+                    group=_GROUPS[name],
                 )
             ) from error
         except (OSError, ValueError) as error:

@@ -13,6 +13,7 @@ from gateway.errors import Refused
 
 Mode = Literal["real", "simulated"]
 LONGEST_PATH = 90  # the kernel takes 107 bytes for a socket's path
+SERVICES, RUN = Path("/var/lib"), Path("/run")
 
 
 def default_state() -> Path:
@@ -25,6 +26,14 @@ def default_state() -> Path:
         return system
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(home) / "venue-gateway"
+
+
+def socket_path(state: Path, name: str) -> Path:
+    """Where the gateway of this state directory listens: in the folder that the installation made for the socket's
+    group (`systemd/tmpfiles.d`), else in the state directory, where only its owner can reach it.
+    """
+    folder = RUN / state.name / name
+    return folder / "socket" if state.parent == SERVICES and folder.is_dir() else state / f"{name}.sock"
 
 
 class StateDirectory:
