@@ -1,4 +1,4 @@
-"""The venue's calendar: which of session, listening window, quiet hours, night, day, exam day and custody it is now.
+"""The venue's calendar: session, listening window, quiet hours, night, day, exam day, custody, season: which is it now.
 
 Times without an offset in the configuration are the venue's own (Asia/Shanghai unless it says otherwise), whatever the
 machine's zone is. Windows begin with their first moment and end before their last.
@@ -11,18 +11,18 @@ not known are taken to be there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
-from gateway.config import Config, Quiet, When
+from gateway.config import Config, Hours, When
+from gateway.days import Days
 from gateway.moment import NANO, ClockState, Moment
 
 _DAY = timedelta(days=1)
 
-NIGHT = (time(22), time(6))  # GB 3096-2008, 5.4; the county's government may set other hours
-WHENS: tuple[When, ...] = ("session", "listening", "quiet", "night", "day", "exam-day", "custody", "always")
+WHENS: tuple[When, ...] = get_args(When)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,13 @@ class Span:
     start: datetime | None = None
     end: datetime | None = None
     name: str | None = None  # of the session
+
+    def within(self, others: Iterable[Span]) -> Span:
+        """The part of this window that lies in all the others too."""
+        spans = (self, *others)
+        starts = [one.start for one in spans if one.start is not None]
+        ends = [one.end for one in spans if one.end is not None]
+        return replace(self, start=max(starts, default=None), end=min(ends, default=None))
 
 
 class _Window(NamedTuple):
@@ -52,11 +59,15 @@ class Phase:
 
 
 class Calendar:
-    def __init__(self, config: Config, night: tuple[time, time] = NIGHT, *, custody_ended: bool = False) -> None:
+    def __init__(self, config: Config, *, custody_ended: bool = False) -> None:
         """`custody_ended`: a named person has ended the custody that the configuration has."""
         self.zone = ZoneInfo(config.venue.timezone)
-        self._quiet: tuple[Quiet, ...] = config.quiet
-        self._night = night
+        self._quiet: tuple[Hours, ...] = config.quiet
+        self._night = config.venue.night
+        self._seasons: dict[When, Days] = {
+            "summer": Days(months=config.venue.summer_months),
+            "winter": Days(months=config.venue.winter_months),
+        }
         sessions = [self._window("session", session.start, session.end, session.name) for session in config.session]
         listening = [
             self._window("listening", window.start, window.end, session.name)
@@ -78,6 +89,7 @@ class Calendar:
             self._custody = self._window("custody", config.custody.start, config.custody.end)
         self._daily_of: date | None = None  # the day that `_daily` is made for
         self._daily: dict[When, Sequence[_Window]] = {}
+        self._runs: dict[Days, tuple[date, Span | None]] = {}  # as last asked for, with the day
 
     def phase(self, now: Moment) -> Phase:
         session = self.span("session", now)
@@ -90,8 +102,27 @@ class Calendar:
             return Span("always")
         if when == "custody":
             return self._custody_span(now, before_s, after_s)
+        if when in self._seasons:
+            season = self.on(self._seasons[when], now) if self._seasons[when] else None
+            return None if season is None else replace(season, when=when)
         windows = self._fixed.get(when) or self._today(now).get(when, ())
         return _first(windows, now, before_s, after_s)
+
+    def on(self, days: Days, now: Moment) -> Span | None:
+        """The unbroken run of such days that today is in, from midnight to midnight; None when today is none."""
+        today = now.local(self.zone).date()
+        known = self._runs.get(days)
+        if known is None or known[0] != today:
+            known = self._runs[days] = (today, self._run(days, today) if today in days else None)
+        return known[1]
+
+    def _run(self, days: Days, today: date) -> Span:
+        first, last = days.run(today)
+        return Span(
+            "always",
+            None if first is None else self._aware(datetime.combine(first, time())),
+            None if last is None else self._aware(datetime.combine(last + _DAY, time())),
+        )
 
     def _custody_span(self, now: Moment, before_s: float, after_s: float) -> Span | None:
         if self._custody is None:
@@ -118,11 +149,11 @@ class Calendar:
         """The windows of yesterday, today and tomorrow: with margins and over midnight the others may hold too."""
         today = now.local(self.zone).date()
         if today != self._daily_of:
-            night, day = self._night, (self._night[1], self._night[0])
+            night = self._night
             quiet = [(hours.from_, hours.to) for hours in self._quiet]
             self._daily = {
-                "night": self._three_days("night", today, [night]),
-                "day": self._three_days("day", today, [day]),
+                "night": self._three_days("night", today, [(night.from_, night.to)]),
+                "day": self._three_days("day", today, [(night.to, night.from_)]),
                 "quiet": self._three_days("quiet", today, quiet),
             }
             self._daily_of = today
@@ -146,5 +177,13 @@ class Calendar:
 
 def _first(windows: Iterable[_Window], now: Moment, before_s: float, after_s: float) -> Span | None:
     now_s = now.wall_ns / NANO
-    holding = (one.span for one in windows if one.start_s - before_s <= now_s < one.end_s + after_s)
-    return next(holding, None)
+    holding = (one for one in windows if one.start_s - before_s <= now_s < one.end_s + after_s)
+    found = next(holding, None)
+    if found is None or not (before_s or after_s):
+        return None if found is None else found.span
+    zone = None if found.span.start is None else found.span.start.tzinfo
+    return replace(
+        found.span,
+        start=datetime.fromtimestamp(found.start_s - before_s, zone),
+        end=datetime.fromtimestamp(found.end_s + after_s, zone),
+    )

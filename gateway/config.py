@@ -11,7 +11,20 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.quantities import Stream
-from gateway.config_types import Clock, Duration, Local, Phone, Slug, Table, When, duration_text, seconds
+from gateway.config_types import (
+    Clock,
+    Duration,
+    Local,
+    Month,
+    Phone,
+    Slug,
+    SomeDays,
+    Table,
+    When,
+    duration_text,
+    seconds,
+)
+from gateway.days import Weekday
 from gateway.values import ContactKind, Severity
 
 __all__ = ["Clock", "Duration", "Local", "Phone", "Slug", "Table", "When", "duration_text", "seconds"]
@@ -32,6 +45,17 @@ Verb = Literal[
 ]
 
 
+class Hours(Table):
+    """A part of every day; over midnight where `to` is not later than `from`."""
+
+    from_: Clock = Field(alias="from")
+    to: Clock
+
+
+# GB 3096-2008, 5.4; the county's government or one above it may set other hours
+NIGHT = Hours.model_validate({"from": "22:00", "to": "06:00"})
+
+
 class Venue(Table):
     id: Slug
     name: str = Field(min_length=1)
@@ -40,6 +64,9 @@ class Venue(Table):
     longitude: float | None = Field(default=None, ge=-180, le=180)
     sound_area: Literal["0", "1", "2", "3", "4a", "4b"] = "1"
     sound_area_exam_days: Literal["0", "1", "2", "3", "4a", "4b"] | None = None
+    night: Hours = NIGHT  # day is the rest
+    summer_months: tuple[Month, ...] = (6, 7, 8, 9)  # of limits that differ by season
+    winter_months: tuple[Month, ...] = (12, 1, 2)
 
 
 class Window(Table):
@@ -50,11 +77,6 @@ class Window(Table):
 class Session(Window):
     name: str = Field(min_length=1)
     listening: tuple[Window, ...] = ()
-
-
-class Quiet(Table):
-    from_: Clock = Field(alias="from")
-    to: Clock
 
 
 class Custody(Window):
@@ -162,6 +184,8 @@ class Rule(Table):
     share: float | None = Field(default=None, gt=0, le=1)
     count: int | None = Field(default=None, ge=1)
     during: tuple[When, ...] = ("always",)
+    weekdays: tuple[Weekday, ...] = ()  # only on these days of the week, or …
+    dates: tuple[SomeDays, ...] = ()  # … on these dates
     margin_before: Duration = 0.0  # each window of `during` begins so much earlier …
     margin_after: Duration = 0.0  # … and ends so much later
     severity: Severity = "medium"
@@ -205,7 +229,7 @@ class Config(Table):
     rule_sets: tuple[str, ...] = ()
     venue: Venue
     session: tuple[Session, ...] = ()
-    quiet: tuple[Quiet, ...] = ()
+    quiet: tuple[Hours, ...] = ()
     custody: Custody | None = None
     person: tuple[Person, ...] = ()
     station: tuple[Station, ...] = ()

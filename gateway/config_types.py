@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -13,14 +13,16 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
     WithJsonSchema,
     model_validator,
 )
 
 from gateway.catalogue import N_
+from gateway.days import Dates
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
-When = Literal["session", "listening", "quiet", "night", "day", "exam-day", "custody", "always"]
+When = Literal["session", "listening", "quiet", "night", "day", "exam-day", "custody", "summer", "winter", "always"]
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -54,6 +56,20 @@ def _clock(value: object) -> time:
     return time(int(match[1]), int(match[2]), int(match[3] or 0))
 
 
+def _dates(value: object) -> Dates:
+    """A day, as TOML writes it or in quotes, or two with a slash between."""
+    try:
+        first, _, last = str(value).partition("/")
+        found = Dates(date.fromisoformat(first), date.fromisoformat(last or first))
+    except ValueError:
+        found = None
+    if found is None or not isinstance(value, (str, date)) or isinstance(value, datetime):
+        raise ValueError(N_('a date is written "2026-06-07", several days "2026-06-08/2026-06-10"'))
+    if found.last < found.first:
+        raise ValueError(N_("the last of these days is before the first"))
+    return found
+
+
 def _local(value: datetime) -> datetime:
     if value.tzinfo is not None:
         raise ValueError(N_("times are those of the venue's clock: leave out Z or +08:00 at the end"))
@@ -74,6 +90,13 @@ Duration = Annotated[
 ]
 Clock = Annotated[time, BeforeValidator(_clock), WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK.pattern}$"})]
 Local = Annotated[datetime, AfterValidator(_local)]  # by the venue's clock
+SomeDays = Annotated[
+    Dates,
+    PlainValidator(_dates),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["2026-06-07", "2026-06-08/2026-06-10"]}),
+]
+Month = Annotated[int, Field(ge=1, le=12)]
 
 
 Phone = Annotated[str, AfterValidator(_phone), WithJsonSchema({"type": "string", "pattern": f"^{_PHONE.pattern}$"})]

@@ -21,6 +21,7 @@ from gateway.alarm_words import Definition, Signal, Step
 from gateway.board import Board, Seen, quantity_in
 from gateway.calendar import Calendar, Span
 from gateway.config import When
+from gateway.days import EVERY_DAY, Days
 from gateway.moment import NANO, Moment
 from gateway.statistics import Wanted, parse
 from gateway.values import Severity
@@ -63,8 +64,9 @@ class Rule:
     decimals: int | None = None  # round half to even to so many before comparing, as the standard rounds
     min_valid: float = 0.75
     during: tuple[When, ...] = ("always",)  # any of these
-    only: When | None = None  # and this
-    unless: When | None = None  # and not this
+    only: tuple[When, ...] = ()  # and all of these
+    unless: tuple[When, ...] = ()  # and none of these
+    days: Days = EVERY_DAY  # and on such a day
     whole_window: bool = False  # only once the statistic's whole window lies within the hours of the limit
     margin_before_s: float = 0.0
     margin_after_s: float = 0.0
@@ -111,7 +113,7 @@ def judge(rule: Rule, board: Board, calendar: Calendar, now: Moment, *, was: boo
     span = in_force(rule, calendar, now)
     if span is None:
         return Verdict(False, None, rule.limit, Quality.MISSING, 0.0, "not-in-force", None)
-    if rule.whole_window and _reaches_back(rule, calendar, span, now):
+    if rule.whole_window and _reaches_back(rule, span, now):
         return Verdict(None, None, rule.limit, Quality.GOOD, 0.0, "window begins before the hours of the limit", span)
     seen = _look(rule, board, now)
     if rule.stale_after_s is not None:
@@ -125,22 +127,24 @@ def judge(rule: Rule, board: Board, calendar: Calendar, now: Moment, *, was: boo
 
 
 def in_force(rule: Rule, calendar: Calendar, now: Moment) -> Span | None:
-    """The window of the calendar that puts the rule in force now; None when it is not."""
-    if rule.only is not None and calendar.span(rule.only, now) is None:
+    """The window of the calendar that puts the rule in force now, as far as every condition holds; None: it is not."""
+    if any(calendar.span(when, now) is not None for when in rule.unless):
         return None
-    if rule.unless is not None and calendar.span(rule.unless, now) is not None:
-        return None
+    also = [calendar.span(when, now) for when in rule.only]
+    if rule.days:
+        also.append(calendar.on(rule.days, now))
     spans = (calendar.span(when, now, rule.margin_before_s, rule.margin_after_s) for when in rule.during)
-    return next((span for span in spans if span is not None), None)
+    found = next((span for span in spans if span is not None), None)
+    if found is None or None in also:
+        return None
+    return found.within(span for span in also if span is not None) if also else found
 
 
-def _reaches_back(rule: Rule, calendar: Calendar, span: Span, now: Moment) -> bool:
+def _reaches_back(rule: Rule, span: Span, now: Moment) -> bool:
     """Whether the window holds samples from before the limit's hours: the evening's noise is no excess of the night."""
     wanted = parse(rule.point.rpartition("/")[2])
-    spans = [span, calendar.span(rule.only, now) if rule.only is not None else None]
-    begun_s = [one.start.timestamp() for one in spans if one is not None and one.start is not None]
     window_s = 0.0 if wanted is None else wanted.window_s
-    return bool(begun_s) and now.wall_ns / NANO - max(begun_s) < window_s
+    return span.start is not None and now.wall_ns / NANO - span.start.timestamp() < window_s
 
 
 def limits_in_force(rules: Iterable[Rule], calendar: Calendar, now: Moment, point: str | None = None) -> list[InForce]:

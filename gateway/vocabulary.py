@@ -114,7 +114,18 @@ WHENS: dict[str, str] = {
     "day": N_("day"),
     "exam-day": N_("exam day"),
     "custody": N_("papers sealed"),
+    "summer": N_("summer"),
+    "winter": N_("winter"),
     "always": N_("always"),
+}
+WEEKDAYS: dict[str, str] = {
+    "mon": N_("Monday"),
+    "tue": N_("Tuesday"),
+    "wed": N_("Wednesday"),
+    "thu": N_("Thursday"),
+    "fri": N_("Friday"),
+    "sat": N_("Saturday"),
+    "sun": N_("Sunday"),
 }
 CLOCKS: dict[str, str] = {
     "synchronised": N_("set by a time source"),
@@ -128,7 +139,7 @@ QUALITIES: dict[str, str] = {
     "missing": N_("missing"),
 }
 _ALL = STATES | TRANSITIONS | SEVERITIES | CONTACTS | LINKS | CAUSES | REASONS | WHENS | CLOCKS | QUALITIES
-_ALL |= SEALS
+_ALL |= SEALS | WEEKDAYS
 
 
 def word(code: object) -> str:

@@ -91,10 +91,24 @@ def _limit(rule: Answer) -> str:
 
 def _because(rule: Answer) -> str:
     if rule["in_force"] is None:
-        during = ", ".join(word(each) for each in rule["during"])
-        return say("not in force now; it is during: {during}", during=during)
+        return say("not in force now; it is during: {during}", during=_during(rule))
     until = _time(rule["until"]) if rule["until"] else say("further notice")
-    return say("in force now: {why}, until {until}", why=word(rule["in_force"]), until=until)
+    why = ", ".join([word(rule["in_force"]), *_conditions(rule)])
+    return say("in force now: {why}, until {until}", why=why, until=until)
+
+
+def _during(rule: Answer) -> str:
+    return ", ".join([*(word(each) for each in rule["during"]), *_conditions(rule)])
+
+
+def _conditions(rule: Answer) -> Iterator[str]:
+    """What must hold besides the hours."""
+    for when in rule["only"]:
+        yield say("only: {when}", when=word(when))
+    for when in rule["unless"]:
+        yield say("not: {when}", when=word(when))
+    if days := [*(word(day) for day in rule["weekdays"]), *rule["dates"]]:
+        yield say("only on {days}", days=", ".join(days))
 
 
 def _source(rule: Answer) -> str:

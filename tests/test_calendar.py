@@ -6,8 +6,9 @@ import os
 import time as system_time
 import tomllib
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from kit_alarms import at
 
 from gateway.calendar import Calendar, Span
 from gateway.config import Config
+from gateway.days import WEEKDAYS, Dates, Days
 from gateway.moment import NANO, ClockState, Moment
 
 EXAM: dict[str, Any] = tomllib.loads("""
@@ -42,24 +44,24 @@ listening = [{ start = 2026-06-08T15:00:00, end = 2026-06-08T15:30:00 }]
 CALENDAR = Calendar(Config.model_validate(EXAM))
 
 PHASES = [
-    ("2026-06-07 08:59:59.999", "custody day exam-day", None),
-    ("2026-06-07 09:00:00", "custody day exam-day session", "语文"),
-    ("2026-06-07 11:29:59.999", "custody day exam-day session", "语文"),
-    ("2026-06-07 11:30:00", "custody day exam-day", None),
-    ("2026-06-07 12:00:00", "custody day exam-day quiet", None),
-    ("2026-06-07 14:30:00", "custody day exam-day", None),
-    ("2026-06-08 15:29:00", "custody day exam-day listening session", "英语"),
-    ("2026-06-08 15:30:00", "custody day exam-day session", "英语"),
-    ("2026-06-08 21:59:59", "custody day exam-day quiet", None),
-    ("2026-06-08 22:00:00", "custody exam-day night quiet", None),
-    ("2026-06-08 23:59:59.999", "custody exam-day night quiet", None),
-    ("2026-06-09 00:00:00", "custody night quiet", None),
-    ("2026-06-09 05:59:59", "custody night quiet", None),
-    ("2026-06-09 06:00:00", "custody day quiet", None),
-    ("2026-06-09 06:30:00", "custody day", None),
-    ("2026-06-05 15:59:59", "day", None),
-    ("2026-06-05 16:00:00", "custody day", None),
-    ("2026-06-10 18:00:00", "custody day", None),
+    ("2026-06-07 08:59:59.999", "custody summer day exam-day", None),
+    ("2026-06-07 09:00:00", "custody summer day exam-day session", "语文"),
+    ("2026-06-07 11:29:59.999", "custody summer day exam-day session", "语文"),
+    ("2026-06-07 11:30:00", "custody summer day exam-day", None),
+    ("2026-06-07 12:00:00", "custody summer day exam-day quiet", None),
+    ("2026-06-07 14:30:00", "custody summer day exam-day", None),
+    ("2026-06-08 15:29:00", "custody summer day exam-day listening session", "英语"),
+    ("2026-06-08 15:30:00", "custody summer day exam-day session", "英语"),
+    ("2026-06-08 21:59:59", "custody summer day exam-day quiet", None),
+    ("2026-06-08 22:00:00", "custody summer exam-day night quiet", None),
+    ("2026-06-08 23:59:59.999", "custody summer exam-day night quiet", None),
+    ("2026-06-09 00:00:00", "custody summer night quiet", None),
+    ("2026-06-09 05:59:59", "custody summer night quiet", None),
+    ("2026-06-09 06:00:00", "custody summer day quiet", None),
+    ("2026-06-09 06:30:00", "custody summer day", None),
+    ("2026-06-05 15:59:59", "summer day", None),
+    ("2026-06-05 16:00:00", "custody summer day", None),
+    ("2026-06-10 18:00:00", "custody summer day", None),
 ]
 
 
@@ -94,7 +96,11 @@ def test_schedule_is_the_venues_whatever_the_machines(machine_zone: str, seconds
     now = at(seconds)
     local = datetime(2026, 6, 7, 9) + timedelta(seconds=seconds)  # noqa: DTZ001  what a wall clock at the venue shows
     hour = local.hour + local.minute / 60
-    expected = {"always"} | ({"night"} if hour >= 22 or hour < 6 else {"day"})
+    expected = (
+        {"always"}
+        | ({"summer"} if local.month in (6, 7, 8, 9) else set())
+        | ({"night"} if hour >= 22 or hour < 6 else {"day"})
+    )
     expected |= {"quiet"} if 12 <= hour < 14.5 or hour >= 21 or hour < 6.5 else set()
     expected |= {"exam-day"} if local.day in (7, 8) else set()
     expected |= {"custody"} if EXAM["custody"]["start"] <= local else set()
@@ -174,12 +180,71 @@ def test_clock_jump_moves_the_phase_and_nothing_else() -> None:
     assert ("语文", None, "语文") == tuple(CALENDAR.phase(moment).session for moment in (now, jumped, now))
 
 
-def test_other_night_hours() -> None:
-    """The hours of night can be others where the county's government set them so."""
-    calendar = Calendar(Config.model_validate({"venue": EXAM["venue"]}), night=(time(23), time(7)))
+@pytest.mark.parametrize(
+    ("night", "hours"),
+    [
+        ({"from": "22:00", "to": "06:00"}, {22, 23, 0, 1, 2, 3, 4, 5}),
+        ({"from": "23:00", "to": "07:00"}, {23, 0, 1, 2, 3, 4, 5, 6}),
+        ({"from": "00:00", "to": "05:00"}, {0, 1, 2, 3, 4}),
+        ({"from": "21:00", "to": "00:00"}, {21, 22, 23}),
+    ],
+)
+def test_other_night_hours(night: dict[str, str], hours: set[int]) -> None:
+    """The hours of night can be others where the county's government set them so; day is the rest, without a gap."""
+    calendar = Calendar(Config.model_validate({"venue": EXAM["venue"] | {"night": night}}))
+    phases = {hour: calendar.phase(at(0, f"2026-06-07 {hour:02}:30:00")).names for hour in range(24)}
 
-    assert "day" in calendar.phase(at(0, "2026-06-07 22:30:00")).names
-    assert "night" in calendar.phase(at(0, "2026-06-07 06:30:00")).names
+    assert hours == {hour for hour, names in phases.items() if "night" in names}
+    assert set(range(24)) - hours == {hour for hour, names in phases.items() if "day" in names}
+
+
+@pytest.mark.parametrize(
+    ("months", "local", "start", "end"),
+    [
+        ({"winter_months": [11, 12, 1, 2, 3]}, "2026-01-15", "2025-11-01", "2026-04-01"),
+        ({"winter_months": [1]}, "2026-01-31 23:59:59", "2026-01-01", "2026-02-01"),
+        ({"winter_months": [1]}, "2026-02-01", None, None),
+        ({"winter_months": []}, "2026-01-15", None, None),
+    ],
+)
+def test_seasons(months: dict[str, list[int]], local: str, start: str | None, end: str | None) -> None:
+    """A season is a setting of months, over the turn of the year too; without months there is none."""
+    calendar = Calendar(Config.model_validate({"venue": EXAM["venue"] | months}))
+    span = calendar.span("winter", at(0, local))
+
+    assert (start, end) == (
+        (None, None) if span is None else tuple(each and str(each.date()) for each in (span.start, span.end))
+    )
+    assert span is None or span.when == "winter"
+
+
+ZONES = ["Asia/Shanghai", "Europe/Berlin", "America/New_York", "Pacific/Apia"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    zone=st.sampled_from(ZONES),
+    midnight=st.dates(date(2025, 10, 1), date(2027, 4, 1)),
+    beside_s=st.sampled_from([-3600, -1, 0, 1, 3600]) | st.integers(-86400, 86400),
+)
+def test_days_begin_and_end_at_the_venues_midnight(machine_zone: str, zone: str, midnight: date, beside_s: int) -> None:
+    """E3: a weekday or date is that of the venue's wall clock, in zones with summer time and on days it changes too."""
+    venue = EXAM["venue"] | {"timezone": zone}
+    calendar = Calendar(Config.model_validate({"venue": venue}))
+    begun = datetime.combine(midnight, time(), ZoneInfo(zone)).timestamp() + beside_s
+    now = Moment(round(begun * NANO), 0)
+    shown = datetime.fromtimestamp(begun, ZoneInfo(zone))  # what a wall clock at the venue shows
+    weekday, exact = Days((WEEKDAYS[shown.weekday()],)), Days(dates=(Dates(shown.date(), shown.date()),))
+    other = Days(tuple(day for day in WEEKDAYS if day != WEEKDAYS[shown.weekday()]))
+    span = calendar.on(exact, now)
+
+    assert calendar.on(weekday, now) == span
+    assert calendar.on(other, now) is None
+    assert span is not None
+    assert span.start is not None
+    assert span.end is not None
+    assert span.start.timestamp() <= begun < span.end.timestamp()
+    assert (shown.date(), time()) == (span.start.date(), span.start.time().replace(fold=0))
 
 
 def test_times_with_an_offset() -> None:

@@ -6,7 +6,7 @@ import random
 import re
 import tomllib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from gateway.alarms import Signal, Step
 from gateway.board import Board, Instrument, quantity_in
 from gateway.calendar import WHENS, Calendar
 from gateway.config import Config
+from gateway.days import WEEKDAYS, Dates, Days
 from gateway.rules import Rule, Verdict, definition, in_force, judge, kind_of, limits_in_force, watch
 from gateway.statistics import parse
 from gateway.values import Reading
@@ -243,10 +244,33 @@ IN_FORCE = [
     (replace(LIMIT, during=("session",), margin_before_s=60), "2026-06-07 14:59:00", "session"),
     (replace(LIMIT, during=("session",), margin_after_s=60), "2026-06-07 17:00:59", "session"),
     (replace(LIMIT, during=("night", "listening")), "2026-06-07 15:10:00", "listening"),
-    (replace(LIMIT, during=("day",), only="exam-day"), "2026-06-07 08:00:00", "day"),
-    (replace(LIMIT, during=("day",), only="exam-day"), "2026-06-06 08:00:00", None),
-    (replace(LIMIT, during=("day",), unless="exam-day"), "2026-06-07 08:00:00", None),
-    (replace(LIMIT, during=("day",), unless="exam-day"), "2026-06-06 08:00:00", "day"),
+    (replace(LIMIT, during=("day",), only=("exam-day",)), "2026-06-07 08:00:00", "day"),
+    (replace(LIMIT, during=("day",), only=("exam-day",)), "2026-06-06 08:00:00", None),
+    (replace(LIMIT, during=("day",), unless=("exam-day",)), "2026-06-07 08:00:00", None),
+    (replace(LIMIT, during=("day",), unless=("exam-day",)), "2026-06-06 08:00:00", "day"),
+]
+
+
+SUNDAYS = replace(LIMIT, days=Days(weekdays=("sun",)))
+SEVENTH = replace(LIMIT, days=Days(dates=(Dates(date(2026, 6, 7), date(2026, 6, 7)),)))
+EITHER = replace(LIMIT, days=Days(("sat",), (Dates(date(2026, 6, 8), date(2026, 6, 10)),)))
+IN_FORCE += [
+    (SUNDAYS, "2026-06-06 23:59:59.999", None),
+    (SUNDAYS, "2026-06-07 00:00:00", "always"),
+    (SUNDAYS, "2026-06-07 23:59:59.999", "always"),
+    (SUNDAYS, "2026-06-08 00:00:00", None),
+    (SEVENTH, "2026-06-06 23:59:59.999", None),
+    (SEVENTH, "2026-06-07 00:00:00", "always"),
+    (SEVENTH, "2026-06-08 00:00:00", None),
+    (EITHER, "2026-06-06 12:00:00", "always"),
+    (EITHER, "2026-06-07 12:00:00", None),
+    (EITHER, "2026-06-10 23:59:59", "always"),
+    (EITHER, "2026-06-11 00:00:00", None),
+    (replace(SUNDAYS, during=("night",)), "2026-06-07 05:59:59", "night"),
+    (replace(SUNDAYS, during=("night",)), "2026-06-08 01:00:00", None),  # the night goes on, Sunday does not
+    (replace(SUNDAYS, during=("session",)), "2026-06-07 12:00:00", None),
+    (replace(LIMIT, during=("day",), only=("summer",)), "2026-06-01 12:00:00", "day"),
+    (replace(LIMIT, during=("day",), only=("summer",)), "2026-05-31 12:00:00", None),
 ]
 
 
@@ -256,6 +280,29 @@ def test_in_force(rule: Rule, local: str, when: str | None) -> None:
     span = in_force(rule, CALENDAR, at(0, local))
 
     assert when == (span.when if span is not None else None)
+
+
+UNTIL = [
+    (SUNDAYS, "2026-06-07T00:00:00+08:00", "2026-06-08T00:00:00+08:00"),
+    (replace(SUNDAYS, during=("night",)), "2026-06-07T22:00:00+08:00", "2026-06-08T00:00:00+08:00"),
+    (replace(LIMIT, during=("night",)), "2026-06-07T22:00:00+08:00", "2026-06-08T06:00:00+08:00"),
+    (replace(LIMIT, days=Days(("sun", "mon"))), "2026-06-07T00:00:00+08:00", "2026-06-09T00:00:00+08:00"),
+    (replace(LIMIT, days=Days(WEEKDAYS)), None, None),
+    (
+        replace(LIMIT, during=("session",), margin_after_s=6 * 3600.0, margin_before_s=60.0),
+        "2026-06-07T14:59:00+08:00",
+        "2026-06-07T23:00:00+08:00",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "start", "end"), UNTIL)
+def test_in_force_since_and_until(rule: Rule, start: str | None, end: str | None) -> None:
+    """What people are told of a limit's hours is the part in which all of its conditions hold, margins included."""
+    span = in_force(rule, CALENDAR, at(0, "2026-06-07 22:30:00"))
+
+    assert span is not None
+    assert [start, end] == [each and each.isoformat() for each in (span.start, span.end)]
 
 
 def test_not_in_force_is_not_wrong() -> None:
@@ -287,8 +334,8 @@ WHOLE = replace(LIMIT, point="m/laeq_10s", during=("night",), whole_window=True)
 REACHES_BACK = [
     (WHOLE, "2026-06-07 22:00:09", None),
     (WHOLE, "2026-06-07 22:00:10", True),
-    (replace(WHOLE, only="exam-day"), "2026-06-07 00:00:09", None),
-    (replace(WHOLE, only="exam-day"), "2026-06-07 00:00:10", True),
+    (replace(WHOLE, only=("exam-day",)), "2026-06-07 00:00:09", None),
+    (replace(WHOLE, only=("exam-day",)), "2026-06-07 00:00:10", True),
     (replace(WHOLE, whole_window=False), "2026-06-07 22:00:01", True),
     (replace(WHOLE, point="m/laf"), "2026-06-07 22:00:00", True),
     (replace(WHOLE, during=("always",)), "2026-06-07 22:00:00", True),
@@ -328,7 +375,7 @@ def test_each_set_says_what_it_is(name: str) -> None:
         assert parse(limit.statistic) is not None, limit.statistic
         assert quantity_in(f"x/{limit.statistic}") is not None
         assert set(limit.during) <= set(WHENS)
-        assert (limit.above is None) is not (limit.above_by_area is None)
+        assert 1 == sum(given is not None for given in (limit.above, limit.above_by_area, limit.below))
         assert limit.above_by_area is None or {"0", "1", "2", "3", "4a", "4b"} == set(limit.above_by_area)
 
 
@@ -409,7 +456,7 @@ def test_rules_of_a_venue() -> None:
     assert not [name for name in rules if name.startswith("gb3096") and "air" in name]
     assert (58.0, None) == (rules["gb3096-day-m"].above, rules["gb3096-day-m"].origin)
     peak = rules["gb3096-night-peak-m-exam-day"]
-    assert (60.0, "exam-day", None) == (peak.above, peak.only, peak.unless)
+    assert (60.0, ("exam-day",), ()) == (peak.above, peak.only, peak.unless)
     assert 48.0 == rules["gb3096-night-m"].clear_below
 
 

@@ -115,6 +115,22 @@ def test_the_limits_in_force(bench: Bench) -> None:
     assert ["no limit is in force now"] == list(limit_lines([]))
 
 
+def test_the_days_of_a_rule(tmp_path: Path) -> None:
+    """A rule of certain days says them, in force or not, also to the far side."""
+    rule = '\n[rule.sundays]\npoint = "gate-noise/laf"\nabove = 50.0\nweekdays = ["sun"]\ndates = ["2026-06-08"]\n'
+    bench = Bench(tmp_path, VENUE + rule)
+    bench.wait(1)
+    sunday = why(bench, "sundays")
+    bench.wait(2 * 86400, 86400)
+    tuesday = why(bench, "sundays")
+    said = bench.out.retained["environment/meta"]["rules"]
+    described = next(one for one in said if one["rule"] == "sundays")
+
+    assert "in force now: always, only on Sunday, 2026-06-08, until 06-09 00:00:00" in sunday
+    assert "not in force now; it is during: always, only on Sunday, 2026-06-08" in tuesday
+    assert (["sun"], ["2026-06-08"]) == (described["weekdays"], described["dates"])
+
+
 def test_every_line_speaks_both_languages(bench: Bench, language: str) -> None:
     """No field is left open, and none fails, in either language."""
     bench.level(70.0, 20)

@@ -128,6 +128,8 @@ def _when(at: Location, rule: Rule, config: Config) -> Iterator[Problem]:
         "listening": any(session.listening for session in config.session),
         "quiet": bool(config.quiet),
         "custody": config.custody is not None,
+        "summer": bool(config.venue.summer_months),
+        "winter": bool(config.venue.winter_months),
     }
     for number, when in enumerate(rule.during):
         if not there.get(when, True):
@@ -143,4 +145,6 @@ _TABLES = {
     "listening": "listening = [{ start = ..., end = ... }]",
     "quiet": "[[quiet]]",
     "custody": "[custody]",
+    "summer": "summer_months = [6, 7, 8, 9]",
+    "winter": "winter_months = [12, 1, 2]",
 }

@@ -49,6 +49,17 @@ def times(config: Config) -> Iterator[Problem]:
             wrong = phrase(N_("these quiet hours end when they begin"))
             yield error(("quiet", number), wrong, phrase(N_("give another time after to =")))
 
+    night = config.venue.night
+    if night.from_ == night.to:
+        wrong = phrase(N_("the night ends when it begins"))
+        yield error(("venue", "night"), wrong, phrase(N_("write for example: {example}"), example=_NIGHT))
+    if both := sorted({*config.venue.summer_months} & {*config.venue.winter_months}):
+        wrong = phrase(N_("these months are in summer and in winter: {months}"), months=", ".join(map(str, both)))
+        yield error(("venue", "winter_months"), wrong, phrase(N_("let each month be in one of them, or in none")))
+
+
+_NIGHT = 'night = { from = "22:00", to = "06:00" }'
+
 
 def _windows(at: Location, windows: Sequence[Window]) -> Iterator[Problem]:
     for number, window in enumerate(windows):

@@ -18,6 +18,7 @@ from pydantic import Field
 from gateway import config as configuration
 from gateway.board import Instrument
 from gateway.config import Config, Duration, Table, When
+from gateway.days import Days
 from gateway.rules import Origin, Proof, Rule, kind_of
 from gateway.statistics import parse, source
 from gateway.values import Severity
@@ -32,16 +33,19 @@ class Title(Table):
 
 
 class Limit(Table):
-    """One limit of a set; exactly one of `above` and `above_by_area`."""
+    """One limit of a set; exactly one of `above`, `above_by_area` and `below`."""
 
     id: str
     statistic: str
     above: float | None = None
     above_by_area: dict[Area, float] | None = None
-    clear_margin: float | None = None  # clears below the limit less this
+    below: float | None = None
+    clear_margin: float | None = None  # clears only so far within the limit
     decimals: int | None = None
     as_written: str | None = None
     during: tuple[When, ...] = ("always",)
+    only: tuple[When, ...] = ()
+    unless: tuple[When, ...] = ()
     whole_window: bool = False
     margin_before: Duration = 0.0
     margin_after: Duration = 0.0
@@ -108,6 +112,7 @@ def from_config(name: str, rule: configuration.Rule, config: Config) -> Rule:
         flat_for_s=rule.flat_for,
         min_valid=rule.min_valid,
         during=rule.during,
+        days=Days(weekdays=rule.weekdays, dates=rule.dates),
         margin_before_s=rule.margin_before,
         margin_after_s=rule.margin_after,
         raise_after_s=rule.raise_after,
@@ -133,22 +138,25 @@ def expand(rule_set: RuleSet, config: Config, instruments: Mapping[str, Instrume
 
 def _of_device(rule_set: RuleSet, limit: Limit, config: Config, point: str, place: str) -> Iterator[Rule]:
     """One rule; two where the sound area on exam days is another than the map's."""
-    if limit.above is not None:
+    if limit.above_by_area is None:
         yield _rule(rule_set, limit, point, place, limit.above)
         return
-    levels = limit.above_by_area or {}
+    levels = limit.above_by_area
     area, exam_area = config.venue.sound_area, config.venue.sound_area_exam_days
     ordinary = _rule(rule_set, limit, point, place, levels[area], area=area)
     if exam_area is None or exam_area == area:
         yield ordinary
         return
     exam = _rule(rule_set, limit, point, place, levels[exam_area], area=exam_area)
-    yield replace(ordinary, unless="exam-day")
-    yield replace(exam, name=f"{exam.name}-exam-day", only="exam-day")
+    yield replace(ordinary, unless=(*limit.unless, "exam-day"))
+    yield replace(exam, name=f"{exam.name}-exam-day", only=(*limit.only, "exam-day"))
 
 
-def _rule(rule_set: RuleSet, limit: Limit, point: str, place: str, above: float, *, area: str | None = None) -> Rule:
+def _rule(
+    rule_set: RuleSet, limit: Limit, point: str, place: str, above: float | None, *, area: str | None = None
+) -> Rule:
     kind, stream = kind_of(point)
+    margin = limit.clear_margin
     return Rule(
         name=f"{rule_set.short}-{limit.id}-{point.partition('/')[0]}",
         point=point,
@@ -157,9 +165,13 @@ def _rule(rule_set: RuleSet, limit: Limit, point: str, place: str, above: float,
         place=place,
         severity=limit.severity,
         above=above,
-        clear_below=None if limit.clear_margin is None else above - limit.clear_margin,
+        below=limit.below,
+        clear_below=None if margin is None or above is None else above - margin,
+        clear_above=None if margin is None or limit.below is None else limit.below + margin,
         decimals=limit.decimals,
         during=limit.during,
+        only=limit.only,
+        unless=limit.unless,
         whole_window=limit.whole_window,
         margin_before_s=limit.margin_before,
         margin_after_s=limit.margin_after,
