@@ -34,6 +34,7 @@ from gateway.journal.reader import EventReader
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.known_units import KnownUnits
 from gateway.lending import Desk, same_port
+from gateway.minutes import MinuteMaker
 from gateway.moment import NANO, Clock, Moment, SystemClock
 from gateway.notify import Notifier
 from gateway.payloads import Origin
@@ -97,7 +98,8 @@ class App:
         self.plan = Plan.of(merged, sha256)
         zone = Calendar(merged.config).zone
         self.origin = Origin(merged.config.venue.id, new_run(), zone, simulated=simulation is not None)
-        self.out = Switchboard(state, self.clock, self._inbox.tell, zone, self._notifier)
+        maker = MinuteMaker(self.plan.every_s())
+        self.out = Switchboard(state, self.clock, self._inbox.tell, zone, self._notifier, maker)
         self.identity = Identity.open(state, now)
         self.engine = self._engine(now)
         self._build_workers()
@@ -274,6 +276,8 @@ class App:
         before, self.plan = self.plan, Plan.of(merged, sha256)
         health, points = self.plan.watchers(self.clock)
         self._inbox.tell(Reconfigured(self.plan, health, points, self.clock.now()))
+        every_s = self.plan.every_s()
+        self.out.readings_writer.configure(lambda maker: maker.configure(every_s))
         self._control.admit(Doorman({person.id: person for person in merged.config.person}, self.clock))
         self._renew_sources(before)
         self._renew_brokers(before)

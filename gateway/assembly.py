@@ -59,6 +59,10 @@ class Plan:
         calendar = Calendar(self.config, custody_ended=self.custody_ended)
         return Health(devices, now), Points(Board(instruments, now), calendar, rules)
 
+    def every_s(self) -> dict[str, float]:
+        """How often a sample of each device is due."""
+        return {bound.name: bound.every_s for bound in self.devices}
+
     def brokers(self) -> dict[str, Mqtt]:
         """By the name of their sink; the first one carries the readings."""
         main = self.config.mqtt

@@ -23,12 +23,11 @@ import re
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from drivers.base import Quality, quantity_of
 from drivers.quantities import QUANTITIES
+from gateway.acoustics import MICRO, energy, exceeded, level
 from gateway.moment import NANO, Moment
 from gateway.values import Reading
 
@@ -115,16 +114,6 @@ class Statistic:
     at: Moment | None = None  # of the newest good sample
 
 
-_ENERGY_SCALE = 10**6
-_MICRO = 10**6
-
-
-@lru_cache(maxsize=4096)
-def _energy(hundredths: int) -> int:
-    """10^(L/10) in millionths, L in hundredths of a decibel: whole, so that sums are exact."""
-    return round(10 ** (hundredths / 1000) * _ENERGY_SCALE)
-
-
 @dataclass(slots=True)
 class _Slot:
     index: int
@@ -200,22 +189,21 @@ class Window:
     def _amount(self, value: float) -> int:
         kind = self.wanted.kind
         if kind == "energy":
-            return _energy(round(value * 100))
+            return energy(round(value * 100))
         if kind == "rms":
-            return round(value * _MICRO) ** 2
+            return round(value * MICRO) ** 2
         if kind == "above":
             return int(value > self.wanted.parameter)
         if kind == "below":
             return int(value < self.wanted.parameter)
-        return round(value * _MICRO)
+        return round(value * MICRO)
 
     def _result(self) -> float | None:
         kind = self.wanted.kind
         if kind == "energy":
-            # To 0.01 dB: a mean of levels that are all 55.0 is 55.0, and equal to a limit is compliant.
-            return round(10 * math.log10(self._total / self._n / _ENERGY_SCALE), 2) if self._total else None
+            return level(self._total, self._n)
         if kind == "rms":
-            return round(math.sqrt(self._total / self._n) / _MICRO, 6)
+            return round(math.sqrt(self._total / self._n) / MICRO, 6)
         if kind in ("above", "below"):  # the share of the samples past the limit; rules alone ask for it
             return self._total / self._n
         if kind == "max":
@@ -225,19 +213,11 @@ class Window:
         if kind == "rate":
             return self._rate()
         if kind == "exceeded":
-            return _exceeded(self._levels, self._n, self.wanted.parameter)
-        return round(self._total / self._n / _MICRO, 6)
+            return exceeded(self._levels, self._n, self.wanted.parameter)
+        return round(self._total / self._n / MICRO, 6)
 
     def _rate(self) -> float | None:
         """A minute; None while the samples span less than half the window."""
         (first_ns, first), (last_ns, last) = self._slots[0].first, self._slots[-1].last
         span_s = (last_ns - first_ns) / NANO
         return round((last - first) / span_s * 60, 6) if span_s >= self.wanted.window_s / 2 else None
-
-
-def _exceeded(levels: dict[int, int], n: int, percent: float) -> float:
-    """The level of rank ceil(N n / 100), at least 1, of all samples sorted from the loudest."""
-    rank = max(1, math.ceil(percent * n / 100))
-    loudest_first = sorted(levels, reverse=True)
-    passed = accumulate(levels[hundredths] for hundredths in loudest_first)
-    return next(hundredths for hundredths, so_far in zip(loudest_first, passed, strict=True) if so_far >= rank) / 100

@@ -13,6 +13,7 @@ from gateway.journal.events import EventWriter
 from gateway.journal.latches import LatchWriter
 from gateway.journal.readings import ReadingsWriter
 from gateway.lamp import LampStep
+from gateway.minutes import MinuteMaker
 from gateway.moment import Clock
 from gateway.notify import Notifier
 from gateway.sinks.feeder import Piece
@@ -26,10 +27,16 @@ class Switchboard:
     """The engine's outputs: each method puts on the queues of those who take it."""
 
     def __init__(
-        self, state: Path, clock: Clock, tell: Callable[[object], None], zone: tzinfo, notifier: Notifier
+        self,
+        state: Path,
+        clock: Clock,
+        tell: Callable[[object], None],
+        zone: tzinfo,
+        notifier: Notifier,
+        maker: MinuteMaker,
     ) -> None:
         self.events = EventWriter(state, clock, tell)
-        self.readings_writer = ReadingsWriter(state, clock, tell, zone)
+        self.readings_writer = ReadingsWriter(state, clock, tell, zone, maker=maker)
         self.latch_writer = LatchWriter(state, clock, tell)
         self.contacts: Contacts | None = None
         self.modem: Modem | None = None

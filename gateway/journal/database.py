@@ -6,9 +6,9 @@ import errno
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -35,11 +35,15 @@ class NewerSchema(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """`version` is kept in the file's user_version; `tables` makes an empty file into that version."""
+    """`version` is kept in the file's user_version; `tables` makes an empty file into that version.
+
+    `upgrades`: by version, what makes a file of it into the next one in place; only what adds and changes no row.
+    """
 
     version: int
     tables: str
     page_bytes: int = 4096
+    upgrades: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,9 @@ def _existing(path: Path, schema: Schema, trust: Trust) -> sqlite3.Connection:
         _demand_known(path, version, schema)
         if version == 0:  # cut off while it was being made: the tables come with the version, or not at all
             _make(connection, schema)
+        for older in range(version or schema.version, schema.version):
+            upgrade = f"{schema.upgrades[older]};PRAGMA user_version={older + 1}"
+            connection.executescript(f"BEGIN IMMEDIATE;{upgrade};COMMIT;")
     except BaseException:
         connection.close()
         raise

@@ -1,7 +1,8 @@
 """The record of readings: `readings-DATE.db`, a file a day (of the venue), aged by unlinking whole files.
 
 One row a commit, every few seconds, so that the card lives: what was read since, compressed, and every sink's cursor.
-A block's `place` is when it was closed (ms of the wall clock, but always rising): the unit of cursors.
+A block's `place` is when it was closed (ms of the wall clock, but always rising): the unit of cursors. Minute records
+are made of the same readings by the same thread, and committed with a block, at its place.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta, tzinfo
 from pathlib import Path
 
 from gateway.journal import blocks
 from gateway.journal.database import NewerSchema, Schema, Trust, is_damage, open_reader, open_store, wal_emptied, words
+from gateway.journal.day_files import day_files
 from gateway.journal.files import sync_directory
-from gateway.journal.readings_reader import ReadingsReader, day_files, last_row
+from gateway.journal.minutes_reader import replay
+from gateway.journal.readings_reader import ReadingsReader, last_row
+from gateway.minutes import MinuteMaker, encode
 from gateway.moment import Clock
 from gateway.values import Readings, SetAside, StorageState
 
@@ -36,11 +40,16 @@ LARGEST_BLOCK = 1000
 KEEP_FREE = 32 * 1024 * 1024  # bytes of the card that readings never take: they belong to events
 MILLI = 1_000_000
 
+_MINUTES = (
+    "CREATE TABLE minutes (place INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, "
+    "data BLOB NOT NULL) STRICT"
+)
 SCHEMA = Schema(
-    version=1,
+    version=2,
     tables="CREATE TABLE blocks (place INTEGER PRIMARY KEY, count INTEGER NOT NULL, cursors TEXT NOT NULL, "
-    "data BLOB NOT NULL) STRICT",
+    f"data BLOB NOT NULL) STRICT;{_MINUTES}",
     page_bytes=1024,  # a commit rewrites the last page: measured, a fifth less is written than with 4096
+    upgrades={1: _MINUTES},
 )
 
 
@@ -54,20 +63,36 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Block:
+    """What is committed together, under one place. `count` may be 0: minute records alone."""
+
     place: int
     count: int  # readings in it
     data: bytes
+    first: int = 0  # start of the earliest minute record, seconds since 1970
+    last: int = 0  # … and of the latest
+    minutes: bytes = b""
+
+    @property
+    def size(self) -> int:
+        return len(self.data) + len(self.minutes)
 
 
 class ReadingsWriter:
     """Keeps readings from a thread of its own. `put`, `advance` and `memory` are for any thread and never block."""
 
     def __init__(
-        self, directory: Path, clock: Clock, tell: Callable[[object], None], zone: tzinfo, keep: Keep | None = None
+        self,
+        directory: Path,
+        clock: Clock,
+        tell: Callable[[object], None],
+        zone: tzinfo,
+        keep: Keep | None = None,
+        maker: MinuteMaker | None = None,
     ) -> None:
+        """`maker` makes the minute records, and belongs to the writer's thread from here on."""
         self._directory, self._clock, self._tell, self._zone = directory, clock, tell, zone
         self._keep = keep or Keep()
-        self._inbox: deque[Readings | tuple[str, int]] = deque()
+        self._inbox: deque[Readings | tuple[str, int] | Callable[[MinuteMaker], None]] = deque()
         self.memory: tuple[Block, ...] = ()  # not on the card yet, oldest first; replaced whole, so any thread may look
         self.lost = 0  # readings given up: memory was full, or undelivered files were too large
         self.current: Path | None = None  # the file that is being written
@@ -75,6 +100,7 @@ class ReadingsWriter:
 
         # From here on the writer's thread alone.
         self._connection: sqlite3.Connection | None = None
+        self._maker = maker or MinuteMaker()
         self._place = 0
         self._cursors: dict[str, int] = {}
         self._moved = False
@@ -93,6 +119,10 @@ class ReadingsWriter:
     def advance(self, sink: str, place: int) -> None:
         """The far side of `sink` has proven all blocks up to `place`. A cursor never goes back."""
         self._inbox.append((sink, place))
+
+    def configure(self, change: Callable[[MinuteMaker], None]) -> None:
+        """Change what the minute records are made by, after what was put before."""
+        self._inbox.append(change)
 
     # ---- the writer's thread ----------------------------------------------------------------------------------
 
@@ -131,6 +161,7 @@ class ReadingsWriter:
             if place > self._place:
                 self._place = place
                 self._cursors = cursors
+        replay(self._directory, self._maker)
         self.committed = self._place
 
     def _seal(self) -> None:
@@ -140,6 +171,10 @@ class ReadingsWriter:
             item = self._inbox.popleft()
             if isinstance(item, Readings):
                 answers.append(item)
+                for reading in item.readings:
+                    self._maker.add(reading)
+            elif callable(item):
+                item(self._maker)
             elif item[1] > self._cursors.get(item[0], 0):
                 self._cursors[item[0]] = item[1]
                 self._moved = True
@@ -147,11 +182,15 @@ class ReadingsWriter:
         for start in range(0, len(answers), LARGEST_BLOCK):
             part = answers[start : start + LARGEST_BLOCK]
             new.append(Block(self._next_place(), sum(len(a.readings) for a in part), blocks.encode(part)))
+        if minutes := self._maker.close(self._clock.now()):
+            last = new.pop() if new else Block(self._next_place(), 0, b"")
+            starts = [minute.start_s for minute in minutes]
+            new.append(replace(last, first=min(starts), last=max(starts), minutes=encode(minutes)))
         memory = [*self.memory, *new]
-        size = sum(len(block.data) for block in memory)
+        size = sum(block.size for block in memory)
         while size > MOST_MEMORY:
             oldest = memory.pop(0)
-            size -= len(oldest.data)
+            size -= oldest.size
             self.lost += oldest.count
         self.memory = tuple(memory)
 
@@ -168,6 +207,8 @@ class ReadingsWriter:
         connection.execute("BEGIN IMMEDIATE")
         # A block that a failed commit had brought to the card after all is the same block.
         connection.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", rows)
+        records = [(b.place, b.first, b.last, b.minutes) for b in memory if b.minutes]
+        connection.executemany("INSERT OR REPLACE INTO minutes VALUES (?, ?, ?, ?)", records)
         connection.execute("COMMIT")
         self.committed = rows[-1][0]
         self.memory = self.memory[len(memory) :]

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gateway.errors import Unavailable
 from gateway.journal import blocks
-from gateway.journal.database import open_reader, takes_changes
+from gateway.journal.day_files import DayFiles
 from gateway.values import Readings
 
 log = logging.getLogger(__name__)
@@ -40,12 +40,15 @@ class Waiting(Protocol):
     @property
     def place(self) -> int: ...
     @property
+    def count(self) -> int: ...  # of readings; 0: there are only minute records in it
+    @property
     def data(self) -> bytes: ...
-
-
-def day_files(directory: Path) -> list[Path]:
-    """The files of all days, oldest first."""
-    return sorted(directory.glob("readings-????-??-??.db"))
+    @property
+    def first(self) -> int: ...  # start of the earliest minute record, seconds since 1970
+    @property
+    def last(self) -> int: ...  # … and of the latest
+    @property
+    def minutes(self) -> bytes: ...  # empty: no minute records in it
 
 
 def last_row(connection: sqlite3.Connection) -> tuple[int, dict[str, int]]:
@@ -62,14 +65,14 @@ class ReadingsReader:
     """
 
     def __init__(self, directory: Path, writer: Memory | None = None) -> None:
-        self._directory, self._writer = directory, writer
-        self._open: dict[Path, tuple[int, sqlite3.Connection]] = {}
+        self._writer = writer
+        self._files = DayFiles(directory, written=writer is not None)
         self._spans: dict[Path, tuple[int, int, int]] = {}  # of files that nobody writes: inode, first and last place
 
     def after(self, place: int, limit: int) -> list[tuple[int, list[Readings]]]:
         """Up to `limit` blocks after `place`, each with its place."""
         # Memory first: a block goes from there to the card and never back, so none can be missed between the two.
-        found = {b.place: b.data for b in self._memory() if b.place > place}
+        found = {b.place: b.data for b in self._memory() if b.place > place and b.count}
         if not self._all_in_memory(place):
             try:
                 self._add_from_card(found, place, limit)
@@ -84,11 +87,11 @@ class ReadingsReader:
 
     def newest(self) -> int:
         """The place of the newest block; 0 when there is none."""
-        return max([*(b.place for b in self._memory()), *(self._newest_of(path) for path in self._latest()), 0])
+        waiting = [b.place for b in self._memory() if b.count]
+        return max([*waiting, *(self._newest_of(path) for path in self._latest()), 0])
 
     def close(self) -> None:
-        while self._open:
-            self._open.popitem()[1][1].close()
+        self._files.close()
 
     # ---- inside -----------------------------------------------------------------------------------------------
 
@@ -100,25 +103,22 @@ class ReadingsReader:
         committed = self._writer.committed if self._writer is not None else None
         return committed is not None and place >= committed
 
-    def _paths(self) -> list[Path]:
-        return day_files(self._directory)
-
     def _latest(self) -> set[Path]:
         """The files that can hold the newest block: the last ones, and the one that is written."""
         current = self._writer.current if self._writer is not None else None
-        paths = self._paths()
+        paths = self._files.paths()
         return {*paths[-2:], *(path for path in paths if path == current)}
 
     def _add_from_card(self, found: dict[int, bytes], place: int, limit: int) -> None:
-        spans = sorted((self._span(path), path) for path in self._paths())
+        spans = sorted((self._span(path), path) for path in self._files.paths())
         read: dict[int, bytes] = {}
         for (first, last), path in spans:
             if len(read) >= limit and first > sorted(read)[limit - 1]:
                 break
             if last <= place:
-                self._let_go(path)
+                self._files.let_go(path)
                 continue
-            rows = self._connection(path).execute(
+            rows = self._files.connection(path).execute(
                 "SELECT place, data FROM blocks WHERE place > ? AND count > 0 ORDER BY place LIMIT ?", (place, limit)
             )
             read.update(rows)
@@ -129,7 +129,7 @@ class ReadingsReader:
         known = self._spans.get(path)
         if known is not None and known[0] == inode:
             return known[1:]
-        row = self._connection(path).execute(
+        row = self._files.connection(path).execute(
             "SELECT coalesce((SELECT min(place) FROM blocks), 0), coalesce((SELECT max(place) FROM blocks), 0)"
         )
         first, last = row.fetchone()
@@ -139,31 +139,15 @@ class ReadingsReader:
 
     def _last_rows(self) -> list[tuple[int, dict[str, int]]]:
         try:
-            return [last_row(self._connection(path)) for path in self._latest()]
+            return [last_row(self._files.connection(path)) for path in self._latest()]
         except (sqlite3.Error, OSError, ValueError) as error:
             self.close()
             raise Unavailable(f"readings: {error}") from error
 
     def _newest_of(self, path: Path) -> int:
         try:
-            row = self._connection(path).execute("SELECT max(place) FROM blocks WHERE count > 0").fetchone()
+            row = self._files.connection(path).execute("SELECT max(place) FROM blocks WHERE count > 0").fetchone()
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise Unavailable(f"readings: {error}") from error
         return int(row[0] or 0)
-
-    def _connection(self, path: Path) -> sqlite3.Connection:
-        inode = path.stat().st_ino
-        known = self._open.get(path)
-        if known is not None and known[0] == inode:
-            return known[1]
-        self._let_go(path)
-        if self._writer is not None and not takes_changes(self._directory):  # see journal/reader.py
-            raise sqlite3.OperationalError("the card refuses changes")
-        self._open[path] = inode, open_reader(path, written=self._writer is not None)
-        return self._open[path][1]
-
-    def _let_go(self, path: Path) -> None:
-        known = self._open.pop(path, None)
-        if known is not None:
-            known[1].close()

@@ -1,0 +1,186 @@
+"""Reading the minute records, on the card and in the writer's memory: by time, or by the place of their commit."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.errors import Unavailable
+from gateway.journal import blocks
+from gateway.journal.database import open_reader
+from gateway.journal.day_files import DayFiles, day_files
+from gateway.journal.readings_reader import Memory, Waiting
+from gateway.minutes import MINUTE_S, Minute, MinuteMaker, decode
+from gateway.moment import NANO
+
+log = logging.getLogger(__name__)
+
+REPLAYED = 64  # blocks: four minutes of commits, so that the open minute is among them
+
+
+class _Row(NamedTuple):
+    first: int
+    place: int
+    data: bytes
+
+
+class _Span(NamedTuple):
+    """What a file holds: places, and starts of minutes."""
+
+    low_place: int
+    high_place: int
+    first: int
+    last: int
+
+
+class MinutesReader:
+    """One a thread; raises `Unavailable`. With a running writer it also sees what the card has refused so far."""
+
+    def __init__(self, directory: Path, writer: Memory | None = None) -> None:
+        self._writer = writer
+        self._files = DayFiles(directory, written=writer is not None)
+        self._spans: dict[Path, tuple[int, _Span]] = {}  # of files that nobody writes, with their inode
+
+    def between(self, start_s: int, end_s: int, points: Collection[str] | None = None) -> Iterator[Minute]:
+        """Records of minutes that start at or after `start_s` and before `end_s`, in the order of time."""
+        pending: list[tuple[int, str, int, Minute]] = []
+        count = 0
+        for row in self._rows(start_s, end_s):
+            while pending and pending[0][0] < row.first:
+                yield heapq.heappop(pending)[-1]
+            for minute in _decoded(row.place, row.data):
+                if start_s <= minute.start_s < end_s and (points is None or minute.point in points):
+                    count += 1
+                    heapq.heappush(pending, (minute.start_s, minute.point, count, minute))
+        while pending:
+            yield heapq.heappop(pending)[-1]
+
+    def after(self, place: int, limit: int) -> list[tuple[int, list[Minute]]]:
+        """Up to `limit` commits after `place` that have records, each with its place."""
+        found = {b.place: b.minutes for b in self._memory() if b.place > place and b.minutes}
+        committed = self._writer.committed if self._writer is not None else None
+        if committed is None or place < committed:
+            try:
+                for path in self._files.paths():
+                    if (span := self._span(path)) is None or span.high_place <= place:
+                        continue
+                    found |= self._files.connection(path).execute(
+                        "SELECT place, data FROM minutes WHERE place > ? ORDER BY place LIMIT ?", (place, limit)
+                    )
+            except (sqlite3.Error, OSError) as error:
+                raise self._unavailable(error) from error
+        return [(at, _decoded(at, found[at])) for at in sorted(found)[:limit]]
+
+    def newest(self) -> int:
+        """The place of the newest records; 0 when there are none."""
+        waiting = [b.place for b in self._memory() if b.minutes]
+        try:
+            spans = [span for path in self._files.paths() if (span := self._span(path)) is not None]
+        except (sqlite3.Error, OSError) as error:
+            raise self._unavailable(error) from error
+        return max([*waiting, *(span.high_place for span in spans), 0])
+
+    def close(self) -> None:
+        self._files.close()
+
+    # ---- inside -----------------------------------------------------------------------------------------------
+
+    def _memory(self) -> Sequence[Waiting]:
+        return self._writer.memory if self._writer is not None else ()
+
+    def _rows(self, start_s: int, end_s: int) -> Iterator[_Row]:
+        """Commits that may hold such minutes, by their earliest one."""
+        # Memory first: a commit goes from there to the card and never back, so none can be missed between the two.
+        waiting = [b for b in self._memory() if b.minutes and b.first < end_s and b.last >= start_s]
+        known = {b.place for b in waiting}
+        try:
+            cursors = [
+                self._files.connection(path).execute(
+                    "SELECT first, place, data FROM minutes WHERE first < ? AND last >= ? ORDER BY first, place",
+                    (end_s, start_s),
+                )
+                for path in self._files.paths()
+                if (span := self._span(path)) is not None and span.first < end_s and span.last >= start_s
+            ]
+            memory = sorted(_Row(b.first, b.place, b.minutes) for b in waiting)
+            for row in heapq.merge(memory, *cursors):
+                if isinstance(row, _Row) or row[1] not in known:
+                    yield _Row(*row)
+        except (sqlite3.Error, OSError) as error:
+            raise self._unavailable(error) from error
+
+    def _span(self, path: Path) -> _Span | None:
+        """None for a file without minute records. Raises sqlite3.Error, OSError."""
+        inode = path.stat().st_ino
+        known = self._spans.get(path)
+        if known is not None and known[0] == inode:
+            return known[1]
+        connection = self._files.connection(path)
+        if not _has_minutes(connection):
+            return None
+        found = connection.execute("SELECT min(place), max(place), min(first), max(last) FROM minutes").fetchone()
+        if found[0] is None:
+            return None
+        span = _Span(*found)
+        if self._writer is not None and self._writer.current not in {None, path}:
+            self._spans[path] = (inode, span)
+        return span
+
+    def _unavailable(self, error: Exception) -> Unavailable:
+        self.close()
+        return Unavailable(f"minutes: {error}")
+
+
+def replay(directory: Path, maker: MinuteMaker) -> None:
+    """Give `maker` the readings of the last commits that no record holds yet: the minute that a restart cut in two.
+
+    What the card cannot give counts as nothing: the next record then says what is missing.
+    """
+    found: dict[int, bytes] = {}
+    recorded: dict[tuple[str, int], int] = {}
+    for path in day_files(directory)[-2:]:
+        try:
+            with closing(open_reader(path)) as connection:
+                found |= connection.execute(
+                    "SELECT place, data FROM blocks WHERE count > 0 ORDER BY place DESC LIMIT ?", (REPLAYED,)
+                )
+                rows = []
+                if _has_minutes(connection):
+                    rows = connection.execute(
+                        "SELECT place, data FROM minutes ORDER BY place DESC LIMIT ?", (REPLAYED,)
+                    ).fetchall()
+        except (sqlite3.Error, OSError) as error:
+            log.warning("event=not-replayed file=%s error=%r", path.name, str(error))
+            continue
+        for place, data in reversed(rows):
+            for minute in _decoded(place, data):
+                recorded[minute.point, minute.start_s] = place
+                maker.recorded(minute)
+    for place in sorted(found)[-REPLAYED:]:
+        try:
+            answers = blocks.decode(found[place])
+        except ValueError as error:
+            log.warning("event=bad-block place=%d error=%r", place, str(error))
+            continue
+        for reading in (reading for answer in answers for reading in answer.readings):
+            start_s = reading.at.wall_ns // NANO // MINUTE_S * MINUTE_S
+            if recorded.get((reading.point, start_s), -1) < place:
+                maker.add(reading)
+
+
+def _has_minutes(connection: sqlite3.Connection) -> bool:
+    """Files of the first version have only blocks."""
+    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'minutes'").fetchone())
+
+
+def _decoded(place: int, data: bytes) -> list[Minute]:
+    try:
+        return decode(data)
+    except ValueError as error:
+        log.warning("event=bad-minutes place=%d error=%r", place, str(error))
+        return []

@@ -1,0 +1,362 @@
+"""Minute records: what one point did in one whole minute of the wall clock, small enough to keep and to add up. Pure.
+
+Every longer period (10 min, hour, session, day, night, month) is `combine`d from them, exactly: sums are whole numbers,
+levels keep their histogram in hundredths of a decibel. Only good samples count; the others are kept as numbers beside
+their reason, so that no average over a gap looks complete.
+
+The clock may jump: each sample is counted once, in the minute that its own wall time names. A minute that is lived
+again after the clock was set back becomes a further record of the same start, and `combine` adds it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
+
+from drivers.base import Quality, quantity_of
+from drivers.quantities import QUANTITIES
+from gateway import acoustics
+from gateway.acoustics import MICRO
+from gateway.moment import NANO, ClockState, Moment
+from gateway.values import Reading
+
+MINUTE_S = 60
+GRACE_S = 2  # a reading may be so long under way to the record
+MISSING = "missing"
+FORM = 1
+
+Kind = Literal["energy", "extreme", "rms", "mean", "none"]
+_NO_MEAN = {"wind_direction", "rain", "frequency"}  # degrees go round, a total only grows
+_RMS = {"velocity", "acceleration"}
+_EXTREMES = {"lamax", "lamin", "lpeak"}
+_HUGE = 1e12  # no quantity's number
+_SLEW_MS = 100  # a wall clock that is being drawn right makes minutes longer by less than this
+_MOST_FILLED = 5  # silent minutes entered at once: more have passed only where the clock was set or the machine slept
+_REMEMBERED = 180  # minutes of a point that are known to be recorded
+_WORST = (ClockState.SYNCHRONISED, ClockState.UNSYNCHRONISED, ClockState.FLOOR)
+
+
+@lru_cache(maxsize=1024)
+def kind_of(point: str) -> Kind | None:
+    """How samples of a point are put together; None for what has no minute records (not of the environment)."""
+    quantity = quantity_of(point.rpartition("/")[2])
+    if quantity is None or QUANTITIES[quantity].stream != "environment":
+        return None
+    if quantity in _NO_MEAN:
+        return "none"
+    if quantity in _RMS:
+        return "rms"
+    if quantity in _EXTREMES:
+        return "extreme"
+    return "energy" if QUANTITIES[quantity].unit.startswith("dB") else "mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """One minute of one point. `start_s`: seconds since 1970, a multiple of 60."""
+
+    point: str
+    start_s: int
+    due: int  # samples that should have come
+    n: int  # good samples
+    total: int  # whole millionths: of energies 10^(L/10) for levels; squares of millionths for rms; else of values
+    low: float | None
+    high: float | None
+    last: float | None
+    levels: Mapping[int, int] = field(default_factory=dict)  # levels only: hundredths of a decibel -> how often
+    set_aside: Mapping[str, int] = field(default_factory=dict)  # reason -> samples that are not counted
+    clock: ClockState = ClockState.SYNCHRONISED  # the worst of the minute
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What `combine` makes of minutes of one point. A value is None where there is none."""
+
+    point: str
+    start_s: int
+    end_s: int
+    due: int
+    n: int
+    total: int
+    low: float | None  # of polled levels an upper bound of the true minimum …
+    high: float | None  # … and a lower bound of the true maximum (`lmax_sampled`): proves an excess, never a compliance
+    last: float | None
+    levels: Mapping[int, int]
+    set_aside: Mapping[str, int]
+    clock: ClockState
+
+    @property
+    def valid(self) -> float:
+        """The share of the samples due that were good."""
+        return min(1.0, self.n / self.due) if self.due else float(self.n > 0)
+
+    @property
+    def laeq(self) -> float | None:
+        """The energy mean, in dB to 0.01; None for what is no level."""
+        return acoustics.level(self.total, self.n) if kind_of(self.point) == "energy" else None
+
+    @property
+    def mean(self) -> float | None:
+        """The arithmetic mean; of velocity and acceleration the root of the mean square; never of levels."""
+        kind = kind_of(self.point)
+        if not self.n or kind not in ("mean", "rms"):
+            return None
+        mean = self.total / self.n / MICRO
+        return round(mean if kind == "mean" else math.sqrt(self.total / self.n) / MICRO, 6)
+
+    @property
+    def sd(self) -> float | None:
+        """The standard deviation of the sampled levels, with n - 1."""
+        return acoustics.deviation(self.levels)
+
+    def exceeded(self, percent: float) -> float | None:
+        """L_N: the level exceeded for `percent` of the samples, of rank ceil(N n / 100) from the loudest."""
+        return acoustics.exceeded(self.levels, self.n, percent) if self.levels else None
+
+
+def combine(minutes: Iterable[Minute], whole_minutes: int | None = None) -> Period:
+    """All records of one point, in any order. `whole_minutes`: how many the period has; those without a record (the
+    gateway was off) are then due as well. Raises ValueError for records of several points.
+    """
+    records = sorted(minutes, key=lambda m: m.start_s)
+    points = {m.point for m in records}
+    if len(points) > 1:
+        raise ValueError(f"records of {len(points)} points cannot be one period")
+    levels: Counter[int] = Counter()
+    aside: Counter[str] = Counter()
+    for minute in records:
+        levels.update(minute.levels)
+        aside.update(minute.set_aside)
+    due = sum(m.due for m in records)
+    starts = {m.start_s for m in records}
+    if whole_minutes is not None and 0 < len(starts) < whole_minutes:
+        due += round((whole_minutes - len(starts)) * due / len(starts))
+    n = sum(m.n for m in records)
+    # Of samples on the edge of two minutes one may seem to lack here and be too many there.
+    aside[MISSING] = max(0, due - n - sum(count for reason, count in aside.items() if reason != MISSING))
+    return Period(
+        point=records[0].point if records else "",
+        start_s=records[0].start_s if records else 0,
+        end_s=records[-1].start_s + MINUTE_S if records else 0,
+        due=due,
+        n=n,
+        total=sum(m.total for m in records),
+        low=min((m.low for m in records if m.low is not None), default=None),
+        high=max((m.high for m in records if m.high is not None), default=None),
+        last=next((m.last for m in reversed(records) if m.last is not None), None),
+        levels=dict(levels),
+        set_aside={reason: count for reason, count in aside.items() if count},
+        clock=max((m.clock for m in records), key=_WORST.index, default=ClockState.SYNCHRONISED),
+    )
+
+
+# ---- making ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Open:
+    """A minute that is being lived."""
+
+    n: int = 0
+    total: int = 0
+    low: float = math.inf
+    high: float = -math.inf
+    last: float | None = None
+    levels: dict[int, int] = field(default_factory=dict)
+    set_aside: dict[str, int] = field(default_factory=dict)
+    clock: ClockState = ClockState.SYNCHRONISED
+    first_ns: int = 0  # monotonic
+    last_ns: int = 0
+
+    def add(self, reading: Reading, kind: Kind, aside: str | None) -> None:
+        at = reading.at
+        if not self.n and not self.set_aside:
+            self.first_ns = at.mono_ns
+        self.last_ns = at.mono_ns
+        if at.clock is not self.clock:
+            self.clock = max(self.clock, at.clock, key=_WORST.index)
+        reason = aside or _unusable(reading, kind)
+        value = reading.value
+        if reason is not None or value is None:
+            reason = reason or MISSING
+            self.set_aside[reason] = self.set_aside.get(reason, 0) + 1
+            return
+        self.n += 1
+        self.low, self.high, self.last = min(self.low, value), max(self.high, value), value
+        if kind == "energy":
+            hundredths = round(value * 100)
+            self.levels[hundredths] = self.levels.get(hundredths, 0) + 1
+            self.total += acoustics.energy(hundredths)
+        elif kind == "rms":
+            self.total += round(value * MICRO) ** 2
+        elif kind == "mean":
+            self.total += round(value * MICRO)
+
+    @property
+    def seen(self) -> int:
+        return self.n + sum(self.set_aside.values())
+
+    def record(self, point: str, start_s: int, due: int) -> Minute:
+        missing = due - self.seen
+        aside = self.set_aside | ({MISSING: self.set_aside.get(MISSING, 0) + missing} if missing > 0 else {})
+        low, high = (self.low, self.high) if self.n else (None, None)
+        return Minute(point, start_s, due, self.n, self.total, low, high, self.last, self.levels, aside, self.clock)
+
+
+def _unusable(reading: Reading, kind: Kind) -> str | None:
+    """Why a reading is no sample; None when it is one."""
+    if reading.quality is not Quality.GOOD:
+        return reading.reason or reading.quality.value
+    value = reading.value
+    if value is None:
+        return MISSING
+    if not math.isfinite(value):
+        return "invalid"
+    if kind in ("energy", "extreme"):
+        return None if acoustics.LOWEST_DB <= value <= acoustics.HIGHEST_DB else "invalid"
+    return None if abs(value) < _HUGE else "invalid"
+
+
+class MinuteMaker:
+    """Makes minute records of readings as they come. Owned by one thread.
+
+    `every_s`: how often a sample of each device is due; others make no records. `aside` may name a reason why a reading
+    does not count (wind, rain, calibration).
+    """
+
+    def __init__(
+        self, every_s: Mapping[str, float] | None = None, aside: Callable[[Reading], str | None] = lambda _: None
+    ) -> None:
+        self._every_ms: dict[str, int] = {}
+        self._aside = aside
+        self._open: dict[tuple[str, int], _Open] = {}
+        self._recorded: dict[str, deque[int]] = {}  # by point: starts of minutes that have a record
+        self._over_s: int | None = None  # every minute that ended by then is closed
+        self.configure(every_s or {})
+
+    def configure(self, every_s: Mapping[str, float], aside: Callable[[Reading], str | None] | None = None) -> None:
+        """From now on samples are due so often; points of devices that are gone fall silent without being missed."""
+        self._every_ms = {device: max(1, round(seconds * 1000)) for device, seconds in every_s.items()}
+        self._aside = aside or self._aside
+        for point in [point for point in self._recorded if _device(point) not in self._every_ms]:
+            del self._recorded[point]
+
+    def add(self, reading: Reading) -> None:
+        kind = kind_of(reading.point)
+        if kind is None or _device(reading.point) not in self._every_ms:
+            return
+        start_s = reading.at.wall_ns // NANO // MINUTE_S * MINUTE_S
+        minute = self._open.get((reading.point, start_s))
+        if minute is None:
+            minute = self._open[reading.point, start_s] = _Open()
+            self._recorded.setdefault(reading.point, deque(maxlen=_REMEMBERED))
+        minute.add(reading, kind, self._aside(reading))
+
+    def recorded(self, minute: Minute) -> None:
+        """This record was made before (by an earlier run)."""
+        if _device(minute.point) in self._every_ms:
+            self._recorded.setdefault(minute.point, deque(maxlen=_REMEMBERED)).append(minute.start_s)
+
+    def close(self, now: Moment) -> list[Minute]:
+        """The records of all minutes that are over, in the order of time; also of known points that said nothing."""
+        now_s = now.wall_ns // NANO
+        over_s = (now_s - GRACE_S) // MINUTE_S * MINUTE_S
+        records = []
+        for point, start_s in sorted(self._open, key=lambda key: (key[1], key[0])):
+            if start_s + MINUTE_S <= over_s:
+                records.append(self._close(point, start_s, lived=False))
+            elif start_s > now_s + MINUTE_S:  # the clock was set back: it may be lived again much later
+                records.append(self._close(point, start_s, lived=True))
+        records += self._silent(over_s)
+        self._over_s = over_s
+        return sorted(records, key=lambda minute: (minute.start_s, minute.point))
+
+    def _close(self, point: str, start_s: int, *, lived: bool) -> Minute:
+        minute = self._open.pop((point, start_s))
+        recorded = self._recorded.get(point, deque())  # an empty one: its device left with a reload
+        again = start_s in recorded
+        every_ms = self._every_ms.get(_device(point))
+        due = minute.seen if every_ms is None else _due(start_s, every_ms)
+        span_ms = (minute.last_ns - minute.first_ns) // MICRO
+        # Lived in part, again, or for longer than a minute (the clock was set): then due is what its own time held.
+        if every_ms is not None and (again or lived or span_ms > MINUTE_S * 1000 + _SLEW_MS):
+            due = max(minute.seen, round(span_ms / every_ms) + 1)
+        if not lived:
+            recorded.append(start_s)
+        return minute.record(point, start_s, due)
+
+    def _silent(self, over_s: int) -> list[Minute]:
+        if self._over_s is None or over_s - self._over_s > _MOST_FILLED * MINUTE_S:
+            return []
+        records = []
+        for start_s in range(self._over_s, over_s, MINUTE_S):
+            for point, starts in self._recorded.items():
+                due = _due(start_s, self._every_ms[_device(point)])
+                if due and starts and starts[0] < start_s and start_s not in starts:
+                    starts.append(start_s)
+                    records.append(_Open().record(point, start_s, due))
+        return records
+
+
+def _device(point: str) -> str:
+    return point.partition("/")[0]
+
+
+def _due(start_s: int, every_ms: int) -> int:
+    """Samples due in a minute: over any number of minutes they add up, also for a device that is asked every 40 s."""
+    return (start_s + MINUTE_S) * 1000 // every_ms - start_s * 1000 // every_ms
+
+
+# ---- as bytes -------------------------------------------------------------------------------------------------------
+
+
+def encode(minutes: Sequence[Minute]) -> bytes:
+    """The bytes of some records: compressed JSON, levels as steps from one to the next."""
+    return zlib.compress(json.dumps([FORM, [_row(m) for m in minutes]], separators=(",", ":")).encode(), 6)
+
+
+def decode(data: bytes) -> list[Minute]:
+    """The records of such bytes. Raises ValueError when they are none of this form."""
+    try:
+        form, rows, *_ = json.loads(zlib.decompress(data))
+        if form == FORM:
+            return [_minute(*row) for row in rows]
+    except (zlib.error, ValueError, TypeError) as error:
+        raise ValueError("not minute records") from error
+    raise ValueError(f"minute records of form {form}, which is newer than this program")
+
+
+def _row(minute: Minute) -> list[Any]:
+    levels, before = [], 0
+    for hundredths in sorted(minute.levels):
+        levels += [hundredths - before, minute.levels[hundredths]]
+        before = hundredths
+    clock = _WORST.index(minute.clock)
+    counts = [minute.point, minute.start_s, minute.due, minute.n, minute.total]
+    return [*counts, minute.low, minute.high, minute.last, clock, levels, dict(minute.set_aside)]
+
+
+def _minute(
+    point: str,
+    start_s: int,
+    due: int,
+    n: int,
+    total: int,
+    low: float | None,
+    high: float | None,
+    last: float | None,
+    clock: int,
+    steps: list[int],
+    set_aside: dict[str, int],
+) -> Minute:
+    levels, hundredths = {}, 0
+    for step, often in zip(steps[::2], steps[1::2], strict=True):
+        hundredths += step
+        levels[hundredths] = often
+    return Minute(point, start_s, due, n, total, low, high, last, levels, set_aside, _WORST[clock])
