@@ -139,9 +139,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     devices.add_argument("name", nargs="?", metavar="NAME", help=say("wiring, stanza and traps of one"))
 
-    doctor = command("doctor", "gateway.doctor:doctor_main", say("what is wrong, and how to mend it"), stateful, tables)
+    doctor = command(
+        "doctor", "gateway.doctor.main:doctor_main", say("what is wrong, and how to mend it"), stateful, tables
+    )
     doctor.add_argument("config", type=Path, nargs="?", metavar="CONFIG", help=say("the venue's TOML file"))
     doctor.add_argument("--bus", metavar="NAME", help=say("measure which rest between questions this bus needs"))
+    doctor.add_argument("--all", action="store_true", help=say("also what is good"))
+    doctor.add_argument(
+        "--bundle", type=Path, metavar="FILE.tar.gz", help=say("an archive for support, without secrets")
+    )
 
     for name, text in (
         ("status", say("how the gateway is")),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.journal.files import write_durably
 
-_NOW, _BEFORE = "last-good.toml", "last-good.1.toml"
+NAMES = _NOW, _BEFORE = "last-good.toml", "last-good.1.toml"
 _MARK = b"# sha256 "
 
 
