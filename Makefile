@@ -14,7 +14,7 @@ help:  ## this list
 demo: .venv/demo  ## a simulated venue on an exam morning, live in this terminal (Ctrl-C ends it; ARGS="--speed 30")
 	@$(BIN)/venue-gateway demo $(ARGS)
 
-test: system-packages .venv/dev  ## install what the tests need, then ruff, mypy and every test
+test: system-packages build/victoria-metrics .venv/dev  ## install what the tests need, then ruff, mypy and every test
 	$(MAKE) --no-print-directory check tests
 
 check: .venv/dev  ## ruff and mypy
@@ -62,6 +62,13 @@ system-packages:
 		echo "installing:$$missing"; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get -qq update && \
 		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing >/dev/null; fi
+
+# A database for one test, unpacked and not installed: its package would start a service. Where it is missing, so is the test.
+build/victoria-metrics:
+	@mkdir -p build/debian
+	@cd build/debian && apt-get -qq download victoria-metrics 2>/dev/null && dpkg-deb -x victoria-metrics_*.deb . \
+		&& mv usr/bin/victoria-metrics .. || echo "victoria-metrics: not to be had, its round trip is skipped"
+	@rm -rf build/debian
 
 .venv/pyvenv.cfg:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: install it, or name it with make PYTHON=python3.11")'

@@ -39,8 +39,11 @@ from gateway.moment import NANO, Clock, Moment, SystemClock
 from gateway.notify import Notifier
 from gateway.payloads import Origin
 from gateway.sinks.feeder import Feeder
+from gateway.sinks.influx import InfluxSink, Sources
 from gateway.sinks.modem import Modem
 from gateway.sinks.mqtt import MqttPump
+from gateway.sinks.quarantine import Quarantine
+from gateway.sinks.supply import Cursors
 from gateway.sources.contacts import Contacts
 from gateway.sources.loans import Lender
 from gateway.state import StateDirectory
@@ -147,6 +150,7 @@ class App:
         self._source_workers = {name: Worker(f"source-{name}", source.run) for name, source in self._sources.items()}
         self._contact_workers = self._contacts()
         self._modem_workers = self._modem()
+        self._influx_workers = self._influx()
         self._control_workers = [Worker("control", self._control.run)]
         self._played = [Worker(name, work) for name, work in (simulated.workers if simulated is not None else ())]
 
@@ -175,6 +179,21 @@ class App:
         self.out.modem = Modem(settings, self.origin.venue, self.origin.zone, self.clock, self._inbox.tell)
         return [Worker("modem", self.out.modem.run)]
 
+    def _influx(self) -> list[Worker]:
+        settings, writer = self.plan.config.influxdb, self.out.readings_writer
+        if settings is None:
+            return []
+        sink = InfluxSink(
+            settings,
+            self.plan.labels(),
+            Sources(lambda: EventReader(self.state, with_writer=True), lambda: ReadingsReader(self.state, writer)),
+            Cursors(self.out.events.advance, writer.advance),
+            Quarantine(self.state / "quarantine-influxdb.jsonl"),
+            clock=self.clock,
+            tell=self._inbox.tell,
+        )
+        return [Worker("influxdb", sink.run)]
+
     def _pump(self, name: str, broker: Mqtt) -> MqttPump:
         writer = self.out.readings_writer if broker.readings and name == "mqtt" else None
         readings = None if writer is None else lambda: ReadingsReader(self.state, writer)
@@ -198,6 +217,8 @@ class App:
         for worker in (*self._writers, *self._engine_workers, *pumps, *self._contact_workers):
             worker.start()
         for worker in (*self._played, *self._modem_workers, *self._source_workers.values(), *self._control_workers):
+            worker.start()
+        for worker in self._influx_workers:
             worker.start()
         self._tell_configuration(self._loaded)
         self._keep_armed()
@@ -231,7 +252,7 @@ class App:
         _end([*intake, *self._modem_workers], 1.0)
         _end(self._engine_workers, 1.0)
         self._forget()
-        _end(pumps, 1.5)
+        _end([*pumps, *self._influx_workers], 1.5)
         _end([*self._writers, *self._played], 1.2)
         self.directory.close()
         self._notifier.close()
@@ -281,6 +302,11 @@ class App:
         self._control.admit(Doorman({person.id: person for person in merged.config.person}, self.clock))
         self._renew_sources(before)
         self._renew_brokers(before)
+        if (before.config.influxdb, before.labels()) != (self.plan.config.influxdb, self.plan.labels()):
+            _end(self._influx_workers, 1.0)
+            self._influx_workers = self._influx()
+            for worker in self._influx_workers:
+                worker.start()
         self._keep_armed()
 
     def _renew_sources(self, before: Plan) -> None:

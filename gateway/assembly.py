@@ -21,6 +21,7 @@ from gateway.journal.reader import EventReader
 from gateway.known_units import KnownUnits
 from gateway.moment import Clock
 from gateway.points import Points
+from gateway.sinks.line_protocol import Labels
 from gateway.sources.choice import Source, bind, build_sources
 from gateway.sources.unit import BoundDevice
 
@@ -70,6 +71,12 @@ class Plan:
             return {}
         first = Mqtt.model_construct(**{name: getattr(main, name) for name in Mqtt.model_fields})
         return {"mqtt": first} if main.second is None else {"mqtt": first, "second": main.second}
+
+    def labels(self) -> Labels:
+        """What points in a database are tagged with."""
+        places = {name: table.place for name, table in self.config.device.items()}
+        streams = self.config.influxdb.streams if self.config.influxdb is not None else ()
+        return Labels(self.config.venue.id, places, frozenset(streams))
 
     def lines(self) -> dict[str, object]:
         """What each source is made of, by its name: equal before and after a reload, it goes on undisturbed."""

@@ -222,7 +222,9 @@ class InfluxDb(Table):
     org: str
     bucket: str
     token_file: str
+    ca: str | None = None  # for https; default: the system's authorities
     streams: tuple[Stream, ...] = ("environment",)
+    backlog_rate: int = Field(default=500, ge=0)  # readings a second while draining a backlog; 0: no limit
 
 
 class Config(Table):

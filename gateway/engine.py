@@ -30,6 +30,7 @@ from gateway.health import (
     happening,
     link,
     path,
+    points_refused,
     still_armed,
     storage,
     system_definitions,
@@ -57,6 +58,7 @@ from gateway.values import (
     Notice,
     NotTaken,
     PathState,
+    PointsRefused,
     Question,
     Readings,
     SeenRetained,
@@ -158,6 +160,7 @@ class Engine:
             Accepted: self._accepted,
             NotTaken: self._not_taken,
             PathState: lambda m: self.find_all([path(m)]),
+            PointsRefused: lambda m: self.find_all(points_refused(m)),
             LineHealth: self._line_health,
             StorageState: self._storage,
             ConfigurationState: self._configuration,
@@ -200,8 +203,7 @@ class Engine:
     def enter(self, now: Moment, kept: Iterable[str]) -> None:
         """Enter every alarm that this venue can have into the book; `kept`: what the file would have disarmed."""
         escalation = tuple(Step(step.after, step.to) for step in self.config.escalation.steps)
-        sinks = ("mqtt", "second") if self.config.mqtt and self.config.mqtt.second else ("mqtt",)
-        entries = [*system_definitions(sinks if self.config.mqtt else ()), *self.health.definitions()]
+        entries = [*system_definitions(_sinks(self.config)), *self.health.definitions()]
         entries += self.points.definitions(escalation)
         for watch in self.watches.values():
             entries += watch.definitions(escalation)
@@ -407,3 +409,10 @@ class Engine:
         except (KeyError, TypeError, ValueError):
             return
         self.book.adopt(str(left["alarm"]), found, now)
+
+
+def _sinks(config: Config) -> tuple[str, ...]:
+    """What is sent to, by name: each has an alarm for its link."""
+    second = config.mqtt is not None and config.mqtt.second is not None
+    found = {"mqtt": config.mqtt is not None, "second": second, "influxdb": config.influxdb is not None}
+    return tuple(name for name, there in found.items() if there)

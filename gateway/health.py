@@ -15,6 +15,7 @@ from gateway.values import (
     LineHealth,
     Lost,
     PathState,
+    PointsRefused,
     Readings,
     SetAside,
     Severity,
@@ -48,6 +49,7 @@ SYSTEM: Mapping[str, tuple[str, Severity, float]] = {
     "sent-not-stored": ("unstored", "high", HAPPENING_S),
     "path-modem": ("path", "high", 0.0),
     "path-siren": ("path", "high", 0.0),
+    "points-refused": ("points", "medium", HAPPENING_S),
     "alarm-flood": ("alarm-flood", "medium", 0.0),
     "alarm-chatter": ("alarm-chatter", "low", HAPPENING_S),
     "alarm-stale": ("alarm-stale", "low", 0.0),
@@ -207,6 +209,11 @@ def path(message: PathState) -> Finding:
     name = f"path-{message.path}"
     signal = Signal.CLEAR if message.error is None else Signal.BREACH
     return _find(name, signal, message.at, text("path", message.path, message.error or "-"), message.error)
+
+
+def points_refused(message: PointsRefused) -> Iterator[Finding]:
+    reason = say("{count} points, {why}", count=message.count, why=message.reason)
+    yield from happening("points-refused", message.at, text("points", message.sink, reason), message.sink)
 
 
 def link(message: SinkState) -> Finding | None:

@@ -219,6 +219,16 @@ class NotTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class PointsRefused:
+    """A database will never take `count` points, for this reason; they were put aside in a file, and it goes on."""
+
+    sink: str
+    count: int
+    reason: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class PathState:
     """A way of escalation that does not lead through a broker works (`error` is None) or does not, in words."""
 

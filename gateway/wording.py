@@ -44,6 +44,7 @@ STANDS: dict[str, str] = {
     "unstored": N_("An event that was sent is not in the journal: {reason}"),
     "drill": N_("DRILL of the leak alarm {name} ({place})"),
     "custody": N_("Custody was ended by {name}: no papers are stored any more"),
+    "points": N_("{name} will never take some points, which were put aside in a file: {reason}"),
     "path": N_("The way of escalation {name} does not work: {reason}"),
     "alarm-flood": N_("More alarms in ten minutes than people can follow"),
     "alarm-chatter": N_("Alarms that come again and again: {reason}"),

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from asyncapi import document
+from kit_memory import MemoryJournal, MemoryReadings
 from kit_mqtt import Broker, Listener, Proxy, QuickClock, running, until
 from kit_tls import Authority
 
@@ -28,51 +29,6 @@ from gateway.worker import Worker
 ZONE = ZoneInfo("Asia/Shanghai")
 FIELDS = dict(document()["components"]["messages"]["event"]["examples"][0]["payload"])
 VERSIONS = pytest.mark.parametrize("version", ["5", "3.1.1"])
-
-
-class MemoryJournal:
-    """What the journals answer, from lists: `events` and blocks of `readings`."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.blocks: list[list[Readings]] = []
-        self.cursors: dict[str, int] = {}
-        self.reading_cursors: dict[str, int] = {}
-
-    def after(self, number: int, limit: int) -> list[Event]:
-        return [event for event in self.events if event.number > number][:limit]
-
-    def awaiting_receipt(self) -> list[Event]:
-        return [event for event in self.events if event.needs_receipt]
-
-    def cursor(self, sink: str) -> int:
-        return self.cursors.get(sink, 0)
-
-    def last(self) -> tuple[int, None]:
-        return max((event.number for event in self.events), default=0), None
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def advance(self, sink: str, number: int) -> None:
-        self.cursors[sink] = number
-
-
-class MemoryReadings:
-    def __init__(self, journal: MemoryJournal) -> None:
-        self._journal = journal
-
-    def after(self, place: int, limit: int) -> list[tuple[int, list[Readings]]]:
-        return list(enumerate(self._journal.blocks, 1))[place : place + limit]
-
-    def cursor(self, sink: str) -> int:
-        return self._journal.reading_cursors.get(sink, 0)
-
-    def newest(self) -> int:
-        return len(self._journal.blocks)
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 class Venue:
@@ -97,7 +53,7 @@ class Venue:
             tell=self.told.append,
             feeder=Feeder("mqtt", self.origin, lambda: self.journal, source),
             advance=self.journal.advance,
-            advance_readings=lambda sink, place: self.journal.reading_cursors.update({sink: place}),
+            advance_readings=self.journal.advance_readings,
         )
 
     @contextlib.contextmanager

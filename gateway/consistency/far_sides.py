@@ -59,11 +59,6 @@ def far_sides(config: Config) -> Iterator[Problem]:
                 phrase(N_("order the steps by time; each is counted from the alarm")),
             )
     if config.influxdb is not None:
-        yield warning(
-            ("influxdb",),
-            phrase(N_("this version writes nothing to InfluxDB: the table is only checked")),
-            phrase(N_("take readings from the broker, for example with Telegraf")),
-        )
         yield from _influx(config.influxdb.url)
 
 
@@ -107,9 +102,16 @@ def _influx(url: str) -> Iterator[Problem]:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
         secret = parts.password is not None
+        open_way = parts.scheme == "http" and parts.hostname not in HERE
     except ValueError:
-        usable, secret = False, False
+        usable, secret, open_way = False, False, False
     if not usable:
         yield error(at, phrase(N_("this is no address of a database")), example)
     elif secret:
         yield error(at, phrase(N_("secrets never stand in this file: take the password out of the address")), example)
+    elif open_way:
+        yield warning(
+            at,
+            phrase(N_("nothing that goes to {host} is encrypted"), host=parts.hostname),
+            phrase(N_("let the database be reached by https, or only inside a network that you trust")),
+        )

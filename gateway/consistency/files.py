@@ -30,7 +30,7 @@ def with_files(config: Config, folder: Path) -> Config:
     if mqtt is not None:
         mqtt = mqtt.model_copy(update={"second": broker(mqtt.second)})
     if influxdb is not None:
-        influxdb = influxdb.model_copy(update={"token_file": whole(influxdb.token_file)})
+        influxdb = influxdb.model_copy(update={k: whole(getattr(influxdb, k)) for k in ("token_file", "ca")})
     modem = config.modem
     if modem is not None:
         modem = modem.model_copy(update={"pin_file": whole(modem.pin_file)})
@@ -69,6 +69,8 @@ def _file_names(config: Config) -> Iterator[tuple[Location, str]]:
                 yield (*at, "tls", key), name
     if config.influxdb is not None:
         yield ("influxdb", "token_file"), config.influxdb.token_file
+        if config.influxdb.ca is not None:
+            yield ("influxdb", "ca"), config.influxdb.ca
     if config.modem is not None and config.modem.pin_file is not None:
         yield ("modem", "pin_file"), config.modem.pin_file
 

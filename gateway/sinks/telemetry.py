@@ -130,6 +130,11 @@ class Telemetry:
                 return parcel, parcel.waiting.popleft()
         return None
 
+    def put_back(self, parcel: Parcel, *messages: Below) -> None:
+        """A message that did not leave stands in its place again: whole, or as the parts that it was cut into."""
+        parcel.flying -= 1
+        parcel.waiting.extendleft(reversed(messages))
+
     def acked(self, parcel: Parcel, *, taken: bool) -> None:
         """PUBACK for one message of a parcel (of this connection or one before: then it is no longer known)."""
         if parcel not in self._parcels:

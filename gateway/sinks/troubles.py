@@ -1,4 +1,4 @@
-"""Why a broker cannot be reached or will not have us: a state, and words that a person can act on."""
+"""Why a far side cannot be reached or will not have us: a state, and words that a person can act on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,25 @@ State = Literal["refused", "unreachable", "bad-certificate", "bad-clock"]
 
 
 class LinkLost(Exception):
-    """The link is not to be used any more. `state` is one of `values.SinkState`; the text is for people."""
+    """The link is not to be used any more. `state` is one of `values.SinkState`; the text is for people.
 
-    def __init__(self, state: State, detail: str) -> None:
+    `rest_s`: how long the far side asks to be left alone, in real seconds.
+    """
+
+    def __init__(self, state: State, detail: str, rest_s: float = 0.0) -> None:
         super().__init__(detail)
         self.state = state
         self.detail = detail
+        self.rest_s = rest_s
+
+
+class LinesRefused(Exception):
+    """A database will never take one or more of these lines. `dropped`: how many, where it says so."""
+
+    def __init__(self, reason: str, dropped: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.dropped = dropped
 
 
 REFUSALS = frozenset({132, 133, 134, 135, 138, 140, 142})

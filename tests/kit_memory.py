@@ -1,0 +1,56 @@
+"""Journals in memory, for what is delivered from them."""
+
+from __future__ import annotations
+
+from gateway.values import Event, Readings
+
+
+class MemoryJournal:
+    """What the journals answer, from lists: `events` and blocks of `readings`."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.blocks: list[list[Readings]] = []
+        self.cursors: dict[str, int] = {}
+        self.reading_cursors: dict[str, int] = {}
+
+    def after(self, number: int, limit: int) -> list[Event]:
+        return [event for event in self.events if event.number > number][:limit]
+
+    def awaiting_receipt(self) -> list[Event]:
+        return [event for event in self.events if event.needs_receipt]
+
+    def piece(self, stream: str, run: str, first: int, last: int) -> list[Event]:
+        return [e for e in self.events if (e.stream, e.run) == (stream, run) and first <= e.seq <= last]
+
+    def cursor(self, sink: str) -> int:
+        return self.cursors.get(sink, 0)
+
+    def last(self) -> tuple[int, None]:
+        return max((event.number for event in self.events), default=0), None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def advance(self, sink: str, number: int) -> None:
+        self.cursors[sink] = number
+
+    def advance_readings(self, sink: str, place: int) -> None:
+        self.reading_cursors[sink] = place
+
+
+class MemoryReadings:
+    def __init__(self, journal: MemoryJournal) -> None:
+        self._journal = journal
+
+    def after(self, place: int, limit: int) -> list[tuple[int, list[Readings]]]:
+        return list(enumerate(self._journal.blocks, 1))[place : place + limit]
+
+    def cursor(self, sink: str) -> int:
+        return self._journal.reading_cursors.get(sink, 0)
+
+    def newest(self) -> int:
+        return len(self._journal.blocks)
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,450 @@
+"""Delivery to InfluxDB: a server of our own with scripted faults, and victoria-metrics."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from asyncapi import document
+from kit_influx import TOKEN, Influx, VictoriaMetrics
+from kit_memory import MemoryJournal, MemoryReadings
+from kit_mqtt import free_port, running, until
+
+from drivers.base import Quality
+from gateway import config
+from gateway.journal.chain import Chain, Identity, new_run
+from gateway.moment import ClockState, Moment, SystemClock
+from gateway.sinks.influx import InfluxSink, Sources
+from gateway.sinks.line_protocol import Labels, line, of_events, of_readings
+from gateway.sinks.quarantine import Quarantine
+from gateway.sinks.supply import Cursors
+from gateway.sinks.telemetry import LATE_BLOCKS, LIVE_BLOCKS
+from gateway.values import PointsRefused, Reading, Readings, SinkState
+
+ZONE = ZoneInfo("Asia/Shanghai")
+START = Moment(1_780_800_000_123_456_789, 1)
+LABELS = Labels("zj-no1", {"gate-noise": "north gate"}, frozenset({"environment"}))
+FIELDS = dict(document()["components"]["messages"]["event"]["examples"][0]["payload"])
+
+
+def reading(point: str, value: float | None, at: Moment = START, quality: Quality = Quality.GOOD) -> Readings:
+    return Readings(point.partition("/")[0], (Reading(point, value, quality, at),))
+
+
+LINES = [
+    # what was read -> what is written
+    (reading("gate-noise/laf", 58.4), r"noise,device=gate-noise,place=north\ gate,venue=zj-no1 laf=58.4 1780800000123"),
+    (reading("hall/temperature_2", 21), "climate,device=hall,venue=zj-no1 temperature_2=21.0 1780800000123"),
+    (reading("hall/pm2_5", 1e-7), "air,device=hall,venue=zj-no1 pm2_5=1e-07 1780800000123"),
+    (reading("a,b=c d\\/laf", -0.5), r"noise,device=a\,b\=c\ d,venue=zj-no1 laf=-0.5 1780800000123"),
+    (reading("gate-noise/laf", None, quality=Quality.MISSING), None),
+    (reading("gate-noise/laf", 58.4, quality=Quality.SUSPECT), None),
+    (reading("gate-noise/laf", 58.4, quality=Quality.INVALID), None),
+    (reading("gate-noise/laf", float("nan")), None),
+    (reading("entry/body_temperature", 36.6), None),  # screening was not named
+    (reading("ups/charge", 90.0), None),  # nor was gateway
+    (
+        reading("gate-noise/laf", 58.4, Moment(START.wall_ns, 1, ClockState.FLOOR)),
+        r"noise,device=gate-noise,place=north\ gate,venue=zj-no1 clock_unset=1.0,laf=58.4 1780800000123",
+    ),
+]
+
+
+@pytest.mark.parametrize(("read", "written"), LINES)
+def test_a_reading_is_a_point(read: Readings, written: str | None) -> None:
+    """D5: fields are floating point whatever was read; what is not good, or of a stream that was not named, stays."""
+    assert ([] if written is None else [written]) == of_readings([read], LABELS)
+
+
+def test_points_of_one_moment_are_one_line() -> None:
+    """All points of a device at one moment, a line for each measurement."""
+    at = {"quality": Quality.GOOD, "at": START}
+    answer = Readings("hall", tuple(Reading(f"hall/{n}", 1.0, **at) for n in ("temperature", "humidity", "co2")))
+
+    assert [
+        "climate,device=hall,venue=zj-no1 temperature=1.0,humidity=1.0 1780800000123",
+        "air,device=hall,venue=zj-no1 co2=1.0 1780800000123",
+    ] == of_readings([answer], LABELS)
+
+
+def test_text_that_would_break_a_line_does_not() -> None:
+    """A place with every awkward sign stays one tag of one line."""
+    assert [r"m,a=x\ \ y\,z\=1\ 门 f=1.0 5"] == line("m", {"a": "x\n\ty,z=1 门\\", "b": " "}, {"f": 1}, 5).split("\n")
+
+
+EVENTS = [
+    # stream, kind, state, condition -> measurement and fields, where custody and gateway are named
+    ("custody", "leak", "active_unacknowledged", True, "contact", "condition=1.0,unacknowledged=1.0"),
+    ("custody", "line", "latched_acknowledged", False, "contact", "condition=0.0,unacknowledged=0.0"),
+    ("gateway", "power", "active_acknowledged", True, "contact", "condition=1.0,unacknowledged=0.0"),
+    ("gateway", "link", "cleared_unacknowledged", False, "gateway", "condition=0.0,unacknowledged=1.0"),
+    ("environment", "noise", "active_unacknowledged", True, None, ""),
+]
+
+
+@pytest.mark.parametrize(("stream", "kind", "state", "condition", "measurement", "fields"), EVENTS)
+def test_an_event_is_a_point(
+    tmp_path: Path, stream: Any, kind: str, state: str, condition: bool, measurement: str | None, fields: str
+) -> None:
+    """Contacts and the gateway's own alarms, each where its stream is named and nowhere else."""
+    chain = Chain(new_run(), "zj-no1", 0, {}, Identity.open(tmp_path, START))
+    said = FIELDS | {"alarm": "door", "kind": kind, "state": state, "condition": condition, "place": "room 1"}
+    said |= {"time": START.text()}
+    event = chain.make(stream, said, at=START)
+    at_ms = 1780800000123
+    wanted = [] if measurement is None else [rf"{measurement},device=door,place=room\ 1,venue=zj-no1 {fields} {at_ms}"]
+
+    assert wanted == of_events([event], Labels("zj-no1", {}, frozenset({"custody", "gateway", "environment"})))
+    assert [] == of_events([event], Labels("zj-no1", {}, frozenset({"screening"})))
+
+
+# ---- delivery -----------------------------------------------------------------------------------------------------
+
+
+class Venue:
+    """A sink with a journal in memory."""
+
+    def __init__(self, folder: Path, url: str, **more: Any) -> None:
+        self.folder, self.clock, self.journal = folder, SystemClock(), MemoryJournal()
+        self.told: list[Any] = []
+        token = folder / "token"
+        token.write_text(f"{TOKEN}\n")
+        self.settings = config.InfluxDb(
+            **{"url": url, "org": "bureau", "bucket": "venues", "token_file": str(token), "backlog_rate": 0} | more
+        )
+        self.chain = Chain(new_run(), "zj-no1", 0, {}, Identity.open(folder, START))
+
+    def sink(self, labels: Labels = LABELS) -> InfluxSink:
+        return InfluxSink(
+            self.settings,
+            labels,
+            Sources(lambda: self.journal, lambda: MemoryReadings(self.journal)),
+            Cursors(self.journal.advance, self.journal.advance_readings),
+            Quarantine(self.folder / "quarantine"),
+            clock=self.clock,
+            tell=self.told.append,
+        )
+
+    @contextlib.contextmanager
+    def delivering(self, labels: Labels = LABELS) -> Iterator[None]:
+        with running(self.sink(labels).run):
+            yield
+
+    def read(self, count: int, *, devices: int = 4) -> None:
+        """Blocks of 4 s at 1 Hz."""
+        for _ in range(count):
+            block = len(self.journal.blocks)
+            self.journal.blocks.append(
+                [
+                    reading(f"meter-{device}/laf", 40.0 + device, START.after(4 * block + second))
+                    for second in range(4)
+                    for device in range(devices)
+                ]
+            )
+
+    def ledger(self) -> dict[Any, float]:
+        """What a database that has it all holds."""
+        return {
+            (
+                "noise",
+                (("device", answer.device), ("venue", "zj-no1")),
+                "laf",
+                each.at.wall_ns // 1_000_000,
+            ): each.value
+            for block in self.journal.blocks
+            for answer in block
+            for each in answer.readings
+            if each.value is not None
+        }
+
+    def done(self) -> bool:
+        return self.journal.reading_cursors.get("influxdb") == len(self.journal.blocks)
+
+    def states(self) -> list[str]:
+        return [each.state for each in self.told if isinstance(each, SinkState)]
+
+    def detail(self) -> str:
+        return str(next(each.detail for each in reversed(self.told) if isinstance(each, SinkState)))
+
+    def quarantined(self) -> list[dict[str, str]]:
+        file = self.folder / "quarantine"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits that only cost a test its time."""
+    monkeypatch.setattr("gateway.sinks.influx.LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr("gateway.sinks.influx.RATE_EVERY_S", 0.02)
+    monkeypatch.setattr("gateway.sinks.influx.AGAIN_S", 0.05)
+    monkeypatch.setattr("gateway.sinks.influx.FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr("gateway.sinks.influx.LAST_DELAY_S", 0.02)
+
+
+@pytest.fixture
+def server() -> Iterator[Influx]:
+    with Influx() as server:
+        yield server
+
+
+@pytest.fixture
+def venue(tmp_path: Path, server: Influx) -> Venue:
+    return Venue(tmp_path, server.url)
+
+
+def test_every_reading_arrives_compressed(venue: Venue, server: Influx) -> None:
+    """The ledger is equal, the cursors follow, and what goes over the wire is small."""
+    venue.read(200)
+    with venue.delivering():
+        until(venue.done, 20)
+
+    assert venue.ledger() == server.points
+    assert ["connecting", "connected", "stopped"] == venue.states()
+    assert sum(map(len, server.bodies)) < 15 * len(server.points)
+
+
+FAULTS = [
+    # what happens to the server while readings wait -> the state, its words
+    (500, "unreachable", "cannot take anything now"),
+    (503, "unreachable", "cannot take anything now"),
+    (429, "unreachable", "cannot take anything now"),
+    ("cut", "unreachable", "broke"),
+    ("kept-then-cut", "unreachable", "broke"),
+    ("hang", "unreachable", "does not answer"),
+    (401, "refused", "does not accept the token"),
+    (403, "refused", "may not write"),
+    (404, "refused", "no such bucket"),
+    (301, "refused", "is the address right"),
+    ("proxy", "refused", "is the address right"),
+]
+
+
+@pytest.mark.parametrize(("fault", "state", "words"), FAULTS)
+def test_whatever_the_server_does_nothing_is_lost(
+    venue: Venue, server: Influx, monkeypatch: pytest.MonkeyPatch, fault: Any, state: str, words: str
+) -> None:
+    """D1, D2, D6, D7: tried again until it is taken; a refusal for a person to mend is told from an outage."""
+    monkeypatch.setattr("gateway.sinks.influx.REFUSED_DELAY_S", 0.02)
+    monkeypatch.setattr("gateway.sinks.influx_client.ANSWER_S", 0.2)
+    venue.read(3)
+    server.fault = fault
+    with venue.delivering():
+        until(lambda: state in venue.states(), 20)
+        until(lambda: len(server.requests) > 2 or fault == "hang", 20)
+        told = venue.detail()
+        venue.read(30)
+        server.fault = None
+        until(venue.done, 20)
+
+    assert words in told
+    assert venue.ledger() == server.points
+    assert [] == venue.quarantined()
+    assert venue.states()[-2] == "connected"
+
+
+def test_a_wrong_token_is_tried_slowly_and_read_anew(venue: Venue, server: Influx) -> None:
+    """D7: one request and then a long rest; a file that was corrected is taken up without a restart."""
+    server.token = "another"
+    venue.read(1)
+    with venue.delivering():
+        until(lambda: "refused" in venue.states(), 20)
+        threading.Event().wait(0.4)
+
+        assert [401] == server.requests
+        assert TOKEN not in venue.detail()
+
+
+TOKENS = [
+    (None, "cannot be read"),
+    ("", "holds no token"),
+    ("two words", "holds no token"),
+    ("ключ", "holds no token"),
+]
+
+
+@pytest.mark.parametrize(("token", "words"), TOKENS)
+def test_a_token_file_that_is_of_no_use_is_named(venue: Venue, server: Influx, token: str | None, words: str) -> None:
+    """D7: nothing is sent without a token, and the file is named."""
+    file = Path(venue.settings.token_file)
+    file.unlink()
+    if token is not None:
+        file.write_text(token)
+    venue.read(1)
+    with venue.delivering():
+        until(lambda: "refused" in venue.states(), 20)
+
+        assert (True, True, []) == (words in venue.detail(), str(file) in venue.detail(), server.requests)
+
+
+def test_a_server_that_asks_for_rest_gets_it(venue: Venue, server: Influx) -> None:
+    """429 and 503 name a time: no request before it is over."""
+    server.fault, server.headers = 429, {"Retry-After": "30"}
+    venue.read(1)
+    with venue.delivering():
+        until(lambda: "unreachable" in venue.states(), 20)
+        threading.Event().wait(0.4)
+
+        assert [429] == server.requests
+
+
+def test_no_server_and_no_name(tmp_path: Path) -> None:
+    """Nobody listening, and a name that nobody knows, each in words; it stops at once when asked."""
+    for url, words in ((f"http://127.0.0.1:{free_port()}", "Connection refused"), ("http://x.invalid", "name in")):
+        venue = Venue(tmp_path, url)
+        venue.read(1)
+        with venue.delivering():
+            until(lambda venue=venue: "unreachable" in venue.states(), 20)
+
+            assert words in venue.detail()
+
+
+def test_one_bad_point_does_not_poison_the_rest(venue: Venue, server: Influx) -> None:
+    """D4: requests are halved until the bad point is alone; it is put aside with its reason, all others arrive."""
+    venue.read(60)
+    bad = {key for key in venue.ledger() if key[3] % 60_000 == 7_123 and key[1][0][1] == "meter-2"}
+    server.poison = "meter-2,venue=zj-no1 laf=42.0 17808000071"
+    with venue.delivering():
+        until(venue.done, 20)
+    refused = [each for each in venue.told if isinstance(each, PointsRefused)]
+
+    assert len(bad) >= 1
+    assert {key: v for key, v in venue.ledger().items() if key not in server.points}.keys() <= bad
+    assert [("noise,device=meter-2,venue=zj-no1 laf=42.0 1780800007123", "unable to parse: poison")] == [
+        (each["line"], each["reason"]) for each in venue.quarantined()
+    ]
+    assert [("influxdb", 1, "unable to parse: poison")] == [(e.sink, e.count, e.reason) for e in refused]
+
+
+def test_points_that_the_server_drops_by_itself_cost_no_search(venue: Venue, server: Influx) -> None:
+    """D4, D5: where the server says how many it dropped and that is all, they are put aside at once and told once."""
+    venue.read(50)
+    server.integers = frozenset({"laf"})
+    with venue.delivering():
+        until(venue.done, 20)
+
+    assert {} == server.points
+    assert 800 == len(venue.quarantined())
+    assert len(server.requests) < 20
+    assert 1 == len([each for each in venue.told if isinstance(each, PointsRefused)])
+
+
+def test_what_is_older_than_the_bucket_keeps_is_passed_over(venue: Venue, server: Influx) -> None:
+    """D4: a boundary within a request is found by halving; everything younger is there."""
+    venue.read(50)
+    server.oldest_ms = START.wall_ns // 1_000_000 + 77_000
+    with venue.delivering():
+        until(venue.done, 20)
+
+    assert {key: value for key, value in venue.ledger().items() if key[3] >= server.oldest_ms} == server.points
+    assert len(venue.ledger()) - len(server.points) == len(venue.quarantined())
+
+
+def test_requests_that_are_too_large_are_cut(venue: Venue, server: Influx) -> None:
+    """A proxy that takes no more than so much: halves of halves arrive."""
+    venue.read(6)
+    server.largest = 11
+    with venue.delivering():
+        until(venue.done, 20)
+
+    assert venue.ledger() == server.points
+    assert [] == venue.quarantined()
+
+
+def test_points_are_written_once_however_often_they_are_sent(venue: Venue, server: Influx) -> None:
+    """D6: the same time, tags and fields: sending all of it three times over makes not one point more."""
+    venue.read(20)
+    for _ in range(3):
+        venue.journal.reading_cursors.clear()
+        with venue.delivering():
+            until(venue.done, 20)
+
+    assert venue.ledger() == server.points
+    assert server.written == 3 * len(server.points)
+
+
+def test_live_readings_go_before_the_backlog_and_the_backlog_at_its_rate(tmp_path: Path, server: Influx) -> None:
+    """The newest minute first; a backlog that has a rate leaves no faster."""
+    venue = Venue(tmp_path, server.url, backlog_rate=100)
+    venue.read(100)
+    began = time.monotonic()
+    with venue.delivering():
+        until(lambda: len(server.bodies) >= 2, 20)
+        threading.Event().wait(0.3)
+        late, took_s = len(server.points) - LIVE_BLOCKS * 16, time.monotonic() - began
+    first = {int(line.split()[-1]) for line in gzip.decompress(server.bodies[0]).decode().splitlines()}
+
+    assert min(first) == START.wall_ns // 1_000_000 + 4 * (100 - LIVE_BLOCKS) * 1000
+    assert 0 < late <= 100 * (1 + took_s) + LATE_BLOCKS * 16
+
+
+def test_events_are_written_where_their_stream_is_named(venue: Venue, server: Influx) -> None:
+    """Custody is secret unless it is named; the cursor passes over what is not written."""
+    for stream in ("custody", "environment", "gateway"):
+        said = FIELDS | {"alarm": f"a-{stream}", "kind": "other" if stream == "custody" else "link"}
+        venue.journal.events.append(venue.chain.make(stream, said, at=START))
+    for labels, written in ((LABELS, set()), (Labels("zj-no1", {}, frozenset({"gateway"})), {"a-gateway"})):
+        venue.journal.cursors.clear()
+        with venue.delivering(labels):
+            until(lambda: venue.journal.cursors.get("influxdb") == 3, 20)
+
+        assert written == {dict(tags)["device"] for _, tags, _, _ in server.points}
+
+
+def test_a_record_that_cannot_be_read_is_asked_again(venue: Venue, server: Influx) -> None:
+    """A card that stalls or fails delays and loses nothing."""
+    broken = 3
+    real = venue.journal.after
+
+    def after(number: int, limit: int) -> Any:
+        nonlocal broken
+        if broken:
+            broken -= 1
+            raise OSError(5, "Input/output error")
+        return real(number, limit)
+
+    venue.journal.after = after  # type: ignore[method-assign]
+    venue.read(5)
+    with venue.delivering():
+        until(venue.done, 20)
+
+    assert (0, venue.ledger()) == (broken, server.points)
+
+
+def test_the_quarantine_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two files at most, the newest lines among them; nobody else may read them."""
+    monkeypatch.setattr("gateway.sinks.quarantine.MOST_BYTES", 1000)
+    quarantine = Quarantine(tmp_path / "q")
+    for number in range(100):
+        quarantine.put([f"line {number}"], "reason", START)
+
+    assert {"q", "q.1"} == {path.name for path in tmp_path.iterdir()}
+    assert all(path.stat().st_size <= 1000 for path in tmp_path.iterdir())
+    assert "line 99" == json.loads((tmp_path / "q").read_text().splitlines()[-1])["line"]
+    assert 0 == (tmp_path / "q").stat().st_mode & 0o007
+
+
+@pytest.mark.skipif(VictoriaMetrics.program is None, reason="victoria-metrics is neither installed nor in build/")
+def test_a_real_database_gives_back_what_was_read(tmp_path: Path) -> None:
+    """D6: a round trip through Debian's victoria-metrics, after sending everything twice: values, times and tags."""
+    with VictoriaMetrics(tmp_path) as database:
+        venue = Venue(tmp_path, database.url)
+        venue.read(30, devices=2)
+        for _ in range(2):
+            venue.journal.reading_cursors.clear()
+            with venue.delivering():
+                until(venue.done, 20)
+        found = {
+            ("noise", (("device", each["metric"]["device"]), ("venue", each["metric"]["venue"])), "laf", at): value
+            for each in database.series('{__name__="noise_laf"}')
+            for at, value in zip(each["timestamps"], each["values"], strict=True)
+        }
+
+    assert venue.ledger() == found
