@@ -112,6 +112,7 @@ class Acts:
     def _act(self, command: Command) -> dict[str, Any]:
         """Do as a person says; for an alarm the alarm as it stands then. Raises Refused."""
         engine = self._engine
+        engine.day.check(command)
         if command.verb in self._deeds.known:
             answer = self._deeds.known[command.verb](command)
             engine.show(command.at)

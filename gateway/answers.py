@@ -55,6 +55,7 @@ class Answers:
             "configuration": engine.config_sha256,
             "phase": sorted(phase.names),
             "session": phase.session,
+            **engine.day.status(now),
             "alarms": len(book.standing()),
             "unacknowledged": book.unacknowledged(),
             "contacts": {name: watch.state.value for name, watch in engine.watches.items()},

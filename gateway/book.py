@@ -48,6 +48,7 @@ class Page:
     evidence: Evidence
     last: Event | None = None  # its last event of this run
     opening: int = 0  # number of the event that last raised or repeated it
+    memory: Mapping[str, Any] | None = None  # committed with its events; what is below "public" is published too
     due_ns: int | None = None  # mono_ns at which time alone changes it; kept, because it is asked for at every message
 
     def stand(self, alarm: Alarm) -> None:
@@ -109,6 +110,7 @@ class Book:
                 log.warning("event=bad-snapshot alarm=%s error=%r", definition.name, error)
                 continue
             page.evidence = Evidence.from_json(written.get("evidence"), page.evidence)
+            page.memory = written.get("memory") or page.memory
         page.stand(page.alarm)
         self.pages[definition.name] = page
 
@@ -160,7 +162,7 @@ class Book:
     def find(self, finding: Finding) -> None:
         silent = finding.signal in (Signal.CLEAR, Signal.UNKNOWN) and finding.evidence.value is None
         evidence = None if silent else finding.evidence
-        self.signal(finding.alarm, finding.signal, finding.at, finding.given, evidence)
+        self.signal(finding.alarm, finding.signal, finding.at, finding.given, evidence, memory=finding.memory)
 
     def signal(
         self,
@@ -169,8 +171,10 @@ class Book:
         now: Moment,
         given: Given = alarms.NOTHING,
         evidence: Evidence | None = None,
+        *,
+        memory: Mapping[str, Any] | None = None,
     ) -> tuple[Transition, ...]:
-        """Step one alarm and record what passed.
+        """Step one alarm and record what passed; `memory` is kept with it.
 
         `evidence` is from now on that of the alarm; of an update it is only its own, because a note beside the alarm
         says nothing of why it stands.
@@ -181,6 +185,8 @@ class Book:
         alarm, passed = alarms.step(page.definition, page.alarm, signal, now, lambda: uuid7(now.wall_ns), given=given)
         if alarm is not page.alarm:
             page.stand(alarm)
+        if memory is not None:
+            page.memory = memory
         if evidence is not None and signal is not Signal.UPDATE:
             page.evidence = evidence
         if passed:
@@ -266,7 +272,10 @@ class Book:
                 event.hash,
                 Sent(event.number, definition.name, revision, definition.stream, transition.name, needs_receipt),
             )
-            self.outputs.event(event, payloads.encode(_snapshot(definition, transition.alarm, page.evidence)))
+            snapshot = _snapshot(definition, transition.alarm, page.evidence)
+            if page.memory is not None:
+                snapshot["memory"] = page.memory
+            self.outputs.event(event, payloads.encode(snapshot))
             self.passed(page, transition)
 
     def _fields(self, page: Page, transition: Transition, evidence: Evidence) -> dict[str, object]:
@@ -298,7 +307,7 @@ class Book:
             "simulated": self.origin.simulated,
             "by": given.by,
             "note": given.note,
-        }
+        } | ({} if evidence.details is None else {"details": evidence.details})
 
     def publish(self, page: Page, now: Moment) -> None:
         """The alarm's state, retained at every broker; signed, so that this gateway knows its own after a restart."""
@@ -317,6 +326,8 @@ class Book:
             "drill": alarm.drill and alarm.standing,
             "life": to_json(alarm),
         }
+        if page.memory is not None and "public" in page.memory:
+            fields["details"] = page.memory["public"]
         state = payloads.alarm_state(
             self.origin, definition.stream, definition.name, page.last, fields, self.identity.sign
         )

@@ -91,6 +91,10 @@ class Calendar:
         self._daily: dict[When, Sequence[_Window]] = {}
         self._runs: dict[Days, tuple[date, Span | None]] = {}  # as last asked for, with the day
 
+    def sessions(self) -> tuple[tuple[float, float], ...]:
+        """Start and end of every session, in seconds since 1970."""
+        return tuple((window.start_s, window.end_s) for window in self._fixed["session"])
+
     def phase(self, now: Moment) -> Phase:
         session = self.span("session", now)
         names = frozenset(when for when in WHENS if self.span(when, now) is not None)

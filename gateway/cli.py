@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway import __version__, usage
 from gateway.catalogue import choose, say
+from gateway.day.parser import add_day_parsers
 from gateway.errors import ConfigError, Refused, Unavailable
 from gateway.journal.parser import add_journal_parser
 from gateway.state import default_state
@@ -187,6 +188,7 @@ def build_parser() -> argparse.ArgumentParser:
         verb.add_argument("--pin-file", type=Path, help=say("file with the PIN (default: asked for)"))
         if name in ("shelve", "open-window"):
             verb.add_argument("--for", dest="lasting", required=True, metavar="30m", help=say("for how long"))
+    add_day_parsers(verbs, stateful, tables)
     add_journal_parser(verbs, [stateful])
     add_survey_parsers(verbs, stateful, tables)
     return parser

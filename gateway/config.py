@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.quantities import Stream
+from gateway.config_day import Airing, Change, DutyKind, DutyTable, ZeroReport
 from gateway.config_types import (
     Clock,
     Duration,
@@ -80,7 +81,7 @@ class Session(Window):
 
 
 class Custody(Window):
-    duties: tuple[str, ...] = ()
+    duties: tuple[DutyKind, ...] = ()
 
 
 class Person(Table):
@@ -233,6 +234,10 @@ class Config(Table):
     session: tuple[Session, ...] = ()
     quiet: tuple[Hours, ...] = ()
     custody: Custody | None = None
+    duty: dict[DutyKind, DutyTable] = Field(default_factory=dict)
+    airing: dict[Slug, Airing] = Field(default_factory=dict)
+    zero_report: ZeroReport | None = None
+    change: Change = Change()
     person: tuple[Person, ...] = ()
     station: tuple[Station, ...] = ()
     escalation: Escalation = Escalation()

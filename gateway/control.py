@@ -34,6 +34,7 @@ REST_S = 60.0
 VIEW, OPERATE = "view", "operate"
 _GROUPS = {VIEW: "venue-view", OPERATE: "venue-operator"}
 _COMMAND_FIELDS = ("alarm", "activation", "revision", "note")
+_DOOR_FIELDS = ("verb", "by", "pin", "with", "with_pin", "lang")  # for the door alone
 
 
 class Doorman:
@@ -150,9 +151,21 @@ class Control:
         verb, by = str(request["verb"]), str(request.get("by") or "")
         with self._one_at_a_time:
             self._doorman.admit(verb, by, str(request.get("pin") or ""))
+        witness = self._witness(request, verb, by)
         known = {key: request.get(key) for key in _COMMAND_FIELDS}
-        rest = {k: v for k, v in request.items() if k not in {*_COMMAND_FIELDS, "verb", "by", "pin", "lang"}}
-        return Command(verb, by, self._clock.now(), **known, arguments=rest, peer=peer, reply=reply)
+        rest = {k: v for k, v in request.items() if k not in {*_COMMAND_FIELDS, *_DOOR_FIELDS}}
+        return Command(verb, by, self._clock.now(), **known, arguments=rest, peer=peer, witness=witness, reply=reply)
+
+    def _witness(self, request: dict[str, Any], verb: str, by: str) -> str | None:
+        """A second person of the same request, with a PIN and the right to do so."""
+        if not request.get("with"):
+            return None
+        witness = str(request["with"])
+        if witness == by:
+            raise Refused(say("a second person must be another one than {by}", by=by))
+        with self._one_at_a_time:
+            self._doorman.admit(verb, witness, str(request.get("with_pin") or ""))
+        return witness
 
 
 def _read(line: bytes) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Deeds:
             "open-window": self._open_window,
             "drill": self._drill,
             "retire": self._retire,
+            "log": engine.day.log,
         }
 
     # ---- the sealed room -----------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from gateway.assembly import Plan
 from gateway.book import Book, Page
 from gateway.burden import Burden
 from gateway.config import Config
+from gateway.day.day import Day
 from gateway.escalation import Escalation
 from gateway.findings import Finding
 from gateway.health import (
@@ -50,6 +51,7 @@ from gateway.values import (
     BusState,
     Command,
     ConfigurationState,
+    ConfigurationWaits,
     ContactFault,
     Edge,
     Inbound,
@@ -68,7 +70,7 @@ from gateway.values import (
     Stored,
     Tick,
 )
-from gateway.watches import ContactWatch
+from gateway.watches import TAGGED, ContactWatch
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +143,7 @@ class Engine:
         self.publisher = Publisher(ledger, outputs)
         self.lamps = Lamps(ledger, outputs)
         self.answers = Answers(self)
+        self.day = Day(self)
         self.acts = Acts(self)
         self.seals = Seals()
         self.burden = Burden()
@@ -164,6 +167,7 @@ class Engine:
             LineHealth: self._line_health,
             StorageState: self._storage,
             ConfigurationState: self._configuration,
+            ConfigurationWaits: self.day.configuration_waits,
             Reconfigured: self._reconfigured,
             NewBroker: lambda m: self._publish_all(m.at),
             SetAside: lambda m: self.find_all(storage(m)),
@@ -210,9 +214,11 @@ class Engine:
         entries += [disarmed(name) for name in kept]
         if self.config.custody is not None:
             entries.append(custody())
+        entries += self.day.definitions()
         for definition, what in entries:
             self.book.define(definition, what, now)
         self.book.define_left(now)
+        self.day.recall(now)
         self._orphans = self.book.pages.keys() - {definition.name for definition, _ in entries}
         self.book.drop(self._orphans, now)
         self.disarmed = tuple(kept)
@@ -265,6 +271,7 @@ class Engine:
         self.show(now)
         self.find_all(self.health.tick(now))
         self.find_all(self.points.judge(now, self.book.confirmed()))
+        self.find_all(self.day.tick(now))
         self.find_all(self.burden.tick((page.alarm for page in self.book.pages.values()), now))
         self.advance(now)
         self.show(now)
@@ -278,6 +285,8 @@ class Engine:
             watch = self.watches.get(finding.alarm)
             if watch is not None:
                 self.lamps.show(watch, self.stored, finding.at)
+            if finding.given.reason == TAGGED:
+                self.find_all(self.day.tagged(finding.alarm, finding.at))
 
     def show(self, now: Moment) -> None:
         """Lamps, seals and the siren as they stand now."""
@@ -375,6 +384,7 @@ class Engine:
             for name, contact in plan.config.contact.items()
         }
         self.acts.reconfigured()
+        self.day.reconfigured(plan.config)
         self.lamps.forget()
         self.escalation.say_again()
         self.enter(now, plan.kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -21,6 +22,7 @@ class Evidence:
     quality: str | None = None
     rule_set: str | None = None
     reason: str | None = None
+    details: Mapping[str, Any] | None = None  # what the sentence says, for machines
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -40,3 +42,4 @@ class Finding:
     at: Moment
     evidence: Evidence
     given: Given = NOTHING
+    memory: Mapping[str, Any] | None = None  # what the alarm's page keeps from now on, over restarts too

@@ -6,6 +6,7 @@ import argparse
 import getpass
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -46,14 +47,29 @@ def deed_main(args: argparse.Namespace) -> int:
 
 
 def _act(args: argparse.Namespace, **request: Any) -> dict[str, Any]:
-    pin = args.pin_file.read_text().strip() if args.pin_file else getpass.getpass(say("PIN of {by}: ", by=args.by))
-    request |= {"verb": args.verb, "by": args.by, "pin": pin, "note": args.note}
+    request |= {"verb": args.verb, "by": args.by, "pin": _pin(args.by, args.pin_file), "note": args.note}
     if getattr(args, "lasting", None):
         try:
             request["for_s"] = seconds(args.lasting)
         except ValueError as error:
             raise Refused(str(error)) from error
     return _good(ask(args.state, request, acting=True))
+
+
+def log_main(args: argparse.Namespace) -> int:
+    """`log KIND`: an entry, by one person or by two at the same terminal."""
+    said = {name: getattr(args, name) for name in ("to", "room", "session", "until", "incident")}
+    request: dict[str, Any] = {"kind": args.kind} | {name: each for name, each in said.items() if each is not None}
+    if args.second is not None:
+        request |= {"with": args.second, "with_pin": _pin(args.second, args.with_pin_file)}
+    answer = _act(args, **request)
+    print(json.dumps(answer, ensure_ascii=False) if args.json else answer["text"])
+    return 0
+
+
+def _pin(by: str, file: Path | None) -> str:
+    """From a file, or asked for; never from the command line, which others can see."""
+    return file.read_text().strip() if file else getpass.getpass(say("PIN of {by}: ", by=by))
 
 
 def status_main(args: argparse.Namespace) -> int:
@@ -75,6 +91,9 @@ _STATUS: dict[str, str] = {
     "configuration": N_("configuration"),
     "phase": N_("now is"),
     "session": N_("session"),
+    "stage": N_("stage of the exam"),
+    "frozen": N_("upgrades frozen"),
+    "duties": N_("duties, next due"),
     "alarms": N_("alarms"),
     "unacknowledged": N_("of them not acknowledged"),
     "contacts": N_("contacts"),

@@ -13,7 +13,7 @@ from gateway.moment import Moment
 
 STREAMS: tuple[Stream, ...] = ("custody", "screening", "environment", "gateway")
 Severity = Literal["critical", "high", "medium", "low"]
-ContactKind = Literal["seal", "leak", "tamper", "power", "fire", "flood", "other"]
+ContactKind = Literal["seal", "leak", "tamper", "power", "fire", "flood", "patrol", "other"]
 CUSTODY_KINDS: frozenset[str] = frozenset({"seal", "leak", "tamper"})
 
 
@@ -121,6 +121,7 @@ class Command:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     id: str | None = None  # of the request over MQTT; its response names it
     peer: str | None = None  # "uid 1000" over the local socket
+    witness: str | None = None  # a second person, proven in the same request
     reply: Callable[[dict[str, Any]], None] | None = None  # thread-safe: puts and returns
 
 
@@ -183,6 +184,15 @@ class ConfigurationState:
     sha256: str
     refused_sha256: str | None
     problems: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationWaits:
+    """A changed file was given in a session. `why`: it said why it cannot wait, and was taken at once."""
+
+    sha256: str
+    why: str | None
     at: Moment
 
 

@@ -30,8 +30,10 @@ _SEVERITY: dict[str, Severity] = {
     "fire": "critical",
     "flood": "high",
     "power": "high",
+    "patrol": "low",
     "other": "medium",
 }
+TAGGED = "tagged"  # the word of a patrol's tag that was touched
 FAULTS = ("line", "pin", "chatter")
 
 
@@ -159,6 +161,9 @@ class ContactWatch:
         self.openings += change.opening
         if self.config.kind == "seal":
             yield from self._door(change, before, at)
+        elif self.config.kind == "patrol":
+            if change.opening:
+                yield self._note("tagged", at)
         elif change.opening and self.config.hold:
             self._held = at.after(self.config.hold)
         elif change.state is ContactState.ACTIVE:

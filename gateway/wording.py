@@ -26,6 +26,8 @@ STANDS: dict[str, str] = {
     "power": N_("Mains power failed ({name}, {place})"),
     "fire": N_("Fire contact {name} ({place})"),
     "flood": N_("Water at {name} ({place})"),
+    "patrol": N_("The patrol's tag {name} ({place})"),
+    "patrol-tagged": N_("The patrol's tag {name} was touched ({place})"),
     "other": N_("Contact {name} is active ({place})"),
     "line": N_("The line of {name} is {reason}: it can no longer be trusted ({place})"),
     "pin": N_("The pin of {name} cannot be used: {reason}"),

@@ -73,6 +73,7 @@ severity = "high"
 """
 
 START_NS = 1_780_794_000 * NANO  # 2026-06-07T09:00:00+08:00
+EARLY_NS = START_NS - 3600 * NANO  # before the session, in which nothing is put aside
 
 
 class Recorder:

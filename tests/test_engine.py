@@ -24,7 +24,7 @@ from gateway.values import (
     SinkState,
     StorageState,
 )
-from tests.kit_engine import VENUE, Bench
+from tests.kit_engine import EARLY_NS, VENUE, Bench
 
 STATION_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 STATION = (
@@ -329,8 +329,10 @@ def test_a_lost_broker_is_an_alarm_after_its_hold(tmp_path: Path) -> None:
     assert "no route" in bench.out.events[-1]["text"]["en"]
 
 
-def test_leak_alarms_cannot_be_shelved_and_rules_only_for_a_time_with_a_reason(bench: Bench) -> None:
+def test_leak_alarms_cannot_be_shelved_and_rules_only_for_a_time_with_a_reason(tmp_path: Path) -> None:
     """Shelving, by a named person with a reason and a limit; refused for custody."""
+    bench = Bench(tmp_path, start_ns=EARLY_NS)
+    bench.found_safe()
     bench.press()
     leak = bench.act("shelve", "leak-button", for_s=600)
     forever = bench.act("shelve", "noise-in-session")

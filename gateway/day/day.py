@@ -1,0 +1,183 @@
+"""The exam day as the engine knows it: every part asked once a second, every entry handed to its part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from gateway.alarm_words import Definition, Given, Signal
+from gateway.calendar import Span
+from gateway.catalogue import both, say
+from gateway.config import Config
+from gateway.day.duty_watch import DutyWatch, alarm_of
+from gateway.day.entries import ENTRIES, Pairs, arguments_of, entry_of
+from gateway.day.incidents import Stands, chosen, prefilled
+from gateway.day.stages import LOCKED, Stage, frozen, stage
+from gateway.day.wording import CONFIGURATION_URGENT, CONFIGURATION_WAITS, DUTIES, INCIDENTS, REFUSED_IN_SESSION, STAGE
+from gateway.day.wording import ENTRIES as SAID
+from gateway.day.wording import STAGES as STAGE_WORDS
+from gateway.errors import Refused
+from gateway.findings import Evidence, Finding
+from gateway.moment import NANO, Moment
+from gateway.values import Command, ConfigurationWaits
+from gateway.wording import Text
+
+if TYPE_CHECKING:  # the engine asks us, and we read the engine
+    from gateway.engine import Engine
+
+LOG, STAGE_PAGE = "log", "stage"  # pages that are never raised: where entries and stages are recorded
+
+
+class Day:
+    """Owned by the engine's thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.duties = DutyWatch.of(engine.config, engine.book.zone)
+        self._pairs = Pairs({})
+        self._stage: Stage | None = None
+        self._entries: Mapping[str, Callable[[Command, str, tuple[str, ...]], Iterator[Finding]]] = {
+            **dict.fromkeys(DUTIES, self._duty),
+            "scene-sealed": self._noted,
+            "custody-moved": self._noted,
+            "acceptance": self._noted,
+            "incident": self._incident,
+        }
+
+    # ---- entered, remembered, renewed ----------------------------------------------------------------------------
+
+    def definitions(self) -> Iterator[tuple[Definition, Text]]:
+        yield from self.duties.definitions()
+        yield Definition(LOG, "log", "low", "custody"), both(STAGE, stage="-")
+        yield Definition(STAGE_PAGE, "stage", "low", "gateway"), both(STAGE, stage="-")
+
+    def recall(self, now: Moment) -> None:
+        """After every alarm was entered: what the run before has kept."""
+        pages = self._engine.book.pages
+        for kind in self.duties.duties:
+            if (memory := pages[alarm_of(kind)].memory) is not None and kind not in self.duties.kept:
+                self.duties.recall(kind, memory, now)
+        if (memory := pages[STAGE_PAGE].memory) is not None:
+            self._stage = Stage(memory["stage"])
+
+    def reconfigured(self, config: Config) -> None:
+        """What did not change keeps how far it is done."""
+        kept, self.duties = self.duties.kept, DutyWatch.of(config, self._engine.book.zone)
+        self.duties.kept = kept
+
+    # ---- time ----------------------------------------------------------------------------------------------------
+
+    def tick(self, now: Moment) -> Iterator[Finding]:
+        yield from self._stages(now)
+        yield from self.duties.tick(self._since(now), now)
+
+    def _since(self, now: Moment) -> Moment | None:
+        """When custody began, while it holds."""
+        span: Span | None = self._engine.points.calendar.span("custody", now)
+        if span is None or span.start is None:
+            return None
+        return now.after(span.start.timestamp() - now.wall_ns / NANO)
+
+    def _stages(self, now: Moment) -> Iterator[Finding]:
+        found = stage(self._engine.points.calendar, now)
+        before, self._stage = self._stage, found
+        if before not in (None, found):
+            details = {"stage": found.value}
+            yield self._record(
+                STAGE_PAGE, now, both(STAGE, stage=both(STAGE_WORDS[found])), found.value, details, details
+            )
+
+    # ---- what the stage forbids ----------------------------------------------------------------------------------
+
+    def check(self, command: Command, verb: str | None = None) -> None:
+        """Refuses, in a session, what would put something out of use; the attempt is on record."""
+        verb = verb or command.verb
+        if verb not in LOCKED or stage(self._engine.points.calendar, command.at) is not Stage.SESSION:
+            return
+        name = command.alarm or str(command.arguments.get("name") or "-")
+        if name == "custody":  # has its own conditions, and disarms nothing before them
+            return
+        what = both(REFUSED_IN_SESSION, verb=verb, name=name, by=command.by)
+        details = {"verb": verb, "name": name}
+        given = Given(by=command.by, note=command.note, reason="refused-in-session")
+        self._engine.find_all([self._record(STAGE_PAGE, command.at, what, given.reason or "", details, given=given)])
+        raise Refused(say("not in a session: {verb} is refused until it is over", verb=verb))
+
+    def configuration_waits(self, message: ConfigurationWaits) -> None:
+        """A file that was given in a session: kept for later, or taken because it says why it cannot wait."""
+        reason = "configuration-waits" if message.why is None else "configuration-urgent"
+        template = CONFIGURATION_WAITS if message.why is None else CONFIGURATION_URGENT
+        what = both(template, sha256=message.sha256[:12], why=message.why)
+        details = {"sha256": message.sha256, "why": message.why}
+        self._engine.find_all([self._record(STAGE_PAGE, message.at, what, reason, details)])
+
+    def status(self, now: Moment) -> dict[str, Any]:
+        calendar = self._engine.points.calendar
+        custody = self._engine.config.custody is not None
+        return {
+            "stage": stage(calendar, now).value,
+            "frozen": frozen(calendar, now, custody=custody),
+            "duties": self.duties.next_due(self._since(now), now),
+        }
+
+    # ---- entries -------------------------------------------------------------------------------------------------
+
+    def log(self, command: Command) -> dict[str, Any]:
+        """`log KIND`: an entry by one person, or by two. Raises Refused."""
+        kind, entry = entry_of(command)
+        duty = self.duties.duties.get(kind)
+        if kind in DUTIES and duty is None:
+            raise Refused(say("{kind} is no duty of this venue: [custody] duties says which are", kind=kind))
+        said = arguments_of(command)
+        persons = entry.persons if duty is None else duty.persons
+        by = self._pairs.join((kind, *sorted(said.items())), command, persons)
+        if by is None:
+            text = say("noted; a second person must enter {kind} within 2 minutes", kind=kind)
+            return {"entry": kind, "by": [command.by], "done": False, "text": text}
+        self._engine.find_all(list(self._entries[kind](command, kind, by)))
+        return {"entry": kind, "by": list(by), "done": True, "text": say("entered: {kind}", kind=kind)}
+
+    def tagged(self, contact: str, now: Moment) -> Iterator[Finding]:
+        """A patrol's tag was touched."""
+        kind = self.duties.tagged(contact)
+        if kind is not None:
+            yield from self.duties.entry(kind, None, None, self._since(now), now, tag=contact)
+
+    def _duty(self, command: Command, kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
+        yield from self.duties.entry(kind, ", ".join(by), command.note, self._since(command.at), command.at)
+
+    def _noted(self, command: Command, kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
+        said = arguments_of(command)
+        yield self._entry(command, kind, by, both(SAID[kind], by=", ".join(by), note=command.note or "-", **said), said)
+
+    def _incident(self, command: Command, kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
+        book = self._engine.book
+        sensed = prefilled(
+            Stands(page.definition.name, page.definition.kind) for page in book.standing() if not page.alarm.drill
+        )
+        given = command.arguments.get("incident")
+        incident = chosen(None if given is None else str(given), sensed)
+        what = both(SAID[kind], incident=both(INCIDENTS[incident]), by=", ".join(by), note=command.note)
+        yield self._entry(command, kind, by, what, {"incident": incident, "kinds": sensed})
+
+    def _entry(
+        self, command: Command, kind: str, by: tuple[str, ...], what: Text, details: Mapping[str, Any]
+    ) -> Finding:
+        given = Given(by=", ".join(by), note=command.note, reason=kind)
+        return self._record(LOG, command.at, what, kind, {"entry": kind, "by": list(by), **details}, given=given)
+
+    def _record(
+        self,
+        page: str,
+        at: Moment,
+        what: Text,
+        reason: str,
+        details: Mapping[str, Any] | None = None,
+        memory: Mapping[str, Any] | None = None,
+        given: Given | None = None,
+    ) -> Finding:
+        evidence = Evidence(what, reason=reason, details=details)
+        return Finding(page, Signal.UPDATE, at, evidence, given or Given(reason=reason), memory=memory)
+
+
+KINDS = tuple(ENTRIES)

@@ -1,0 +1,155 @@
+"""Custody duties: what is to be entered, by when, and what is late or missing. Pure.
+
+    due              grace              next entry
+     |  duty is late  |  duty is missing  |
+     +----------------+-------------------+-----> an entry closes it
+
+A duty recurs `every` so long after the last entry, or has hours of the day (`at`). An entry covers the hour that is
+outstanding; when none is, the next one, if it is made no more than `early` before it. Times `every` are monotonic.
+Hours are the venue's clock's. After a restart the time since the last entry is what the wall clock says.
+
+Where the times come from: facts of the 2004 rule 教考试〔2004〕2号 and provincial rules, as `docs/exam-day.md` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta, tzinfo
+from enum import StrEnum
+from typing import Any
+
+from gateway.config import Config
+from gateway.config_day import DutyKind
+from gateway.moment import NANO, ClockState, Moment
+
+_DAY = timedelta(days=1)
+
+
+class Standing(StrEnum):
+    QUIET = "quiet"
+    LATE = "late"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    kind: DutyKind
+    every_s: float | None = None
+    at: tuple[time, ...] = ()
+    early_s: float = 0.0
+    grace_s: float = 0.0
+    persons: int = 1
+    tag: str | None = None
+
+
+USUAL: Mapping[DutyKind, Duty] = {
+    "patrol": Duty("patrol", every_s=1800.0, grace_s=300.0, persons=2),
+    "half-day-check": Duty("half-day-check", at=(time(0), time(12)), early_s=43200.0, grace_s=900.0, persons=2),
+    "replay": Duty("replay", at=(time(0), time(6), time(12), time(18)), grace_s=1800.0),
+    "guard-change": Duty("guard-change", at=(time(8), time(20)), early_s=1800.0, grace_s=1800.0, persons=2),
+    "daily-report": Duty("daily-report", at=(time(22),), early_s=21600.0, grace_s=0.0),
+}
+
+
+def duties(config: Config) -> dict[DutyKind, Duty]:
+    """Those that [custody] asks for, with the times of their tables."""
+    asked = () if config.custody is None else config.custody.duties
+    return {kind: _duty(config, kind) for kind in asked}
+
+
+def _duty(config: Config, kind: DutyKind) -> Duty:
+    usual, table = USUAL[kind], config.duty.get(kind)
+    if table is None:
+        return usual
+    if table.every is not None or table.at:
+        usual = replace(usual, every_s=table.every, at=tuple(sorted(table.at)))
+    return replace(
+        usual,
+        early_s=usual.early_s if table.early is None else table.early,
+        grace_s=usual.grace_s if table.grace is None else table.grace,
+        persons=table.persons or usual.persons,
+        tag=table.tag,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How far a duty is done. `covered`: the last entry, or the last hour that an entry stands for."""
+
+    covered: Moment | None = None
+    late: int | None = None  # wall_ns of the due time whose lateness was recorded
+    missed: int | None = None  # … and whose absence was
+
+    def to_json(self) -> dict[str, Any]:
+        covered = None if self.covered is None else {"ns": str(self.covered.wall_ns), "clock": self.covered.clock.value}
+        return {"covered": covered, "late": _text(self.late), "missed": _text(self.missed)}
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any], now: Moment) -> Kept:
+        """As kept by the run before. Raises KeyError, TypeError, ValueError for what is none."""
+        covered = written["covered"]
+        if covered is not None:
+            wall_ns = int(covered["ns"])
+            mono_ns = now.mono_ns - max(0, now.wall_ns - wall_ns)
+            covered = Moment(wall_ns, mono_ns, ClockState(covered["clock"]))
+        return cls(covered, _number(written["late"]), _number(written["missed"]))
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)
+
+
+def due(duty: Duty, kept: Kept, since: Moment, now: Moment, zone: tzinfo) -> Moment:
+    """When the next entry is due. `since`: when custody began."""
+    if duty.every_s is not None:
+        covered = kept.covered
+        last = since if covered is None or now.seconds_since(since) < now.seconds_since(covered) else covered
+        return last.after(duty.every_s)
+    begun = since.wall_ns
+    if kept.covered is not None:  # a clock set back must not leave a duty covered for days
+        begun = max(begun, min(kept.covered.wall_ns, _following(duty, now.wall_ns, zone)))
+    return _at(_following(duty, begun, zone), now)
+
+
+def standing(duty: Duty, due_at: Moment, now: Moment) -> Standing:
+    """How a duty stands that was due then."""
+    over_s = now.seconds_since(due_at)
+    if over_s < 0:
+        return Standing.QUIET
+    return Standing.LATE if over_s < duty.grace_s else Standing.MISSING
+
+
+def entered(duty: Duty, kept: Kept, since: Moment, now: Moment, zone: tzinfo) -> Kept | None:
+    """After an entry; None when nothing was outstanding or near, so that it stands beside the duty."""
+    if duty.every_s is not None:
+        return Kept(covered=now)
+    next_due = due(duty, kept, since, now, zone)
+    if now.seconds_since(next_due) >= 0:
+        return Kept(covered=_at(_before(duty, now.wall_ns, zone), now))
+    return Kept(covered=next_due) if now.seconds_since(next_due) >= -duty.early_s else None
+
+
+def _following(duty: Duty, wall_ns: int, zone: tzinfo) -> int:
+    """The first of the duty's hours after a time."""
+    return min(each for each in _hours(duty, wall_ns, zone) if each > wall_ns)
+
+
+def _before(duty: Duty, wall_ns: int, zone: tzinfo) -> int:
+    """The last of the duty's hours up to a time."""
+    return max(each for each in _hours(duty, wall_ns, zone) if each <= wall_ns)
+
+
+def _hours(duty: Duty, wall_ns: int, zone: tzinfo) -> list[int]:
+    """Yesterday's, today's and tomorrow's."""
+    today = datetime.fromtimestamp(wall_ns / NANO, tz=zone).date()
+    days = (today - _DAY, today, today + _DAY)
+    return [round(datetime.combine(day, at, zone).timestamp()) * NANO for day in days for at in duty.at]
+
+
+def _at(wall_ns: int, now: Moment) -> Moment:
+    return Moment(wall_ns, now.mono_ns + wall_ns - now.wall_ns, now.clock)

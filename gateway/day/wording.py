@@ -1,0 +1,50 @@
+"""What the day's events say to people."""
+
+from __future__ import annotations
+
+from gateway.catalogue import N_
+
+DUTIES: dict[str, str] = {
+    "patrol": N_("patrol round the paper room by two"),
+    "half-day-check": N_("joint check of the half day"),
+    "replay": N_("replay of the room's recordings"),
+    "guard-change": N_("guard change"),
+    "daily-report": N_("daily custody report"),
+}
+DUTY_STANDS = N_("The {duty} due at {due} has not been entered")
+DUTY_LATE = N_("The {duty} due at {due} is late")
+DUTY_DONE = N_("{duty}, entered by {by}")
+DUTY_BY_TAG = N_("{duty}, by the tag {tag}: nobody is named")
+
+ENTRIES: dict[str, str] = {
+    "scene-sealed": N_("The scene was sealed by {by}: {note}"),
+    "custody-moved": N_("Custody was moved to {to} by {by}: {note}"),
+    "incident": N_("Incident ({incident}), reported by {by}: {note}"),
+    "acceptance": N_("Acceptance before the exam by {by}: {passed} in order, {failed} not"),
+}
+INCIDENTS: dict[str, str] = {
+    "paper-leak": N_("leak of papers or of the listening medium"),
+    "paper-loss": N_("papers or answers lost, stolen or damaged"),
+    "mass-cheating": N_("organised cheating"),
+    "fire": N_("fire"),
+    "flood": N_("water in the building"),
+    "natural-disaster": N_("earthquake, storm or other natural disaster"),
+    "public-health": N_("illness, infection or food"),
+    "power-failure": N_("power failure"),
+    "device-failure": N_("failure of listening or examination equipment"),
+    "network-attack": N_("attack on networks or systems"),
+    "public-order": N_("disturbance of public order"),
+    "transport": N_("traffic or communication cut off"),
+}
+
+STAGES: dict[str, str] = {
+    "none": N_("no session is in the calendar"),
+    "before": N_("before the exam"),
+    "session": N_("in a session"),
+    "between": N_("between sessions"),
+    "after": N_("after the exam"),
+}
+STAGE = N_("Stage of the exam: {stage}")
+REFUSED_IN_SESSION = N_("Refused in the session: {verb} {name}, asked by {by}")
+CONFIGURATION_WAITS = N_("A changed configuration waits for the end of the session: {sha256}")
+CONFIGURATION_URGENT = N_("A changed configuration was taken in the session, because: {why}")
