@@ -38,6 +38,7 @@ from gateway.minutes import MinuteMaker
 from gateway.moment import NANO, Clock, Moment, SystemClock
 from gateway.notify import Notifier
 from gateway.payloads import Origin
+from gateway.platform import board_serial
 from gateway.sinks.feeder import Feeder
 from gateway.sinks.influx import InfluxSink, Sources
 from gateway.sinks.modem import Modem
@@ -46,6 +47,7 @@ from gateway.sinks.quarantine import Quarantine
 from gateway.sinks.supply import Cursors
 from gateway.sources.contacts import Contacts
 from gateway.sources.loans import Lender
+from gateway.sources.machine import Machine
 from gateway.state import StateDirectory
 from gateway.switchboard import Switchboard
 from gateway.values import ConfigurationState, SetAside, StorageState, Stored, Tick
@@ -97,7 +99,8 @@ class App:
         now = self.clock.now()
         sha256 = loaded.sha256 if loaded is not None else _digest(config)
         self._given = simulation.config if simulation is not None else config
-        merged = armed.merge(self._given, state)
+        self._board = None if simulation is not None else board_serial()
+        merged = armed.merge(self._given, state, self._board)
         self.plan = Plan.of(merged, sha256)
         zone = Calendar(merged.config).zone
         self.origin = Origin(merged.config.venue.id, new_run(), zone, simulated=simulation is not None)
@@ -152,6 +155,10 @@ class App:
         self._modem_workers = self._modem()
         self._influx_workers = self._influx()
         self._control_workers = [Worker("control", self._control.run)]
+        watched = (
+            () if simulated is not None else (Machine(self.state, tell, self.clock),)
+        )  # a played venue's is not ours
+        self._machine_workers = [Worker("machine", machine.run) for machine in watched]
         self._played = [Worker(name, work) for name, work in (simulated.workers if simulated is not None else ())]
 
     def _contacts(self) -> list[Worker]:
@@ -216,7 +223,8 @@ class App:
         pumps = [worker for pair in self._pump_workers.values() for worker in pair]
         for worker in (*self._writers, *self._engine_workers, *pumps, *self._contact_workers):
             worker.start()
-        for worker in (*self._played, *self._modem_workers, *self._source_workers.values(), *self._control_workers):
+        others = (*self._played, *self._modem_workers, *self._machine_workers, *self._control_workers)
+        for worker in (*others, *self._source_workers.values()):
             worker.start()
         for worker in self._influx_workers:
             worker.start()
@@ -249,7 +257,7 @@ class App:
         self._notifier.send("STOPPING=1")
         pumps = [worker for pair in self._pump_workers.values() for worker in pair]
         intake = [*self._contact_workers, *self._source_workers.values(), *self._control_workers]
-        _end([*intake, *self._modem_workers], 1.0)
+        _end([*intake, *self._modem_workers, *self._machine_workers], 1.0)
         _end(self._engine_workers, 1.0)
         self._forget()
         _end([*pumps, *self._influx_workers], 1.5)
@@ -293,7 +301,7 @@ class App:
 
     def _renew(self, sha256: str) -> None:
         """Run on the configuration that was given, with what must stay armed."""
-        merged = armed.merge(self._given, self.state)
+        merged = armed.merge(self._given, self.state, self._board)
         before, self.plan = self.plan, Plan.of(merged, sha256)
         health, points = self.plan.watchers(self.clock)
         self._inbox.tell(Reconfigured(self.plan, health, points, self.clock.now()))
@@ -351,7 +359,7 @@ class App:
 
     def _keep_armed(self) -> None:
         try:
-            armed.keep(self.plan.config, self.state)
+            armed.keep(self.plan.config, self.state, self._board)
         except OSError as error:
             log.warning("event=armed-not-kept error=%r", str(error))
 

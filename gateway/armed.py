@@ -1,8 +1,8 @@
 """Contacts that stay armed: a new configuration cannot take a leak, seal or tamper contact away in silence.
 
 The state directory keeps the custody contacts that were in force, and the venue's id. What the new file lacks stays
-armed, and is an alarm, until a named person retires it. It keeps as well that a custody was ended by name: a [custody]
-table with another start begins anew.
+armed, and is an alarm, until a named person retires it. It keeps as well that a custody was ended by name (a [custody]
+table with another start begins anew), and the number of the board, so that a card in another one is told.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway.config import Config, Contact, Custody
+from gateway.health import BOARD
 from gateway.journal.files import write_durably
 from gateway.values import CUSTODY_KINDS
 
@@ -26,17 +27,19 @@ FILE = "armed.json"
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    """`config` with what must stay as it was; `kept`: what the file would have disarmed (contacts, or "venue.id")."""
+    """`config` with what must stay as it was. `kept`: what the file would have disarmed (contacts, "venue.id"); "board"
+    where it is another one than before.
+    """
 
     config: Config
     kept: tuple[str, ...]
     custody_ended: bool = False  # by a named person
 
 
-def merge(config: Config, state: Path) -> Armed:
+def merge(config: Config, state: Path, board: str | None = None) -> Armed:
     """The configuration to run: the file's, and beside it every contact of custody that was armed before.
 
-    One that the file makes a contact of another kind stays what it was.
+    One that the file makes a contact of another kind stays what it was. `board`: this one's number, if it has any.
     """
     before = _read(state)
     kept: list[str] = []
@@ -55,19 +58,22 @@ def merge(config: Config, state: Path) -> Armed:
     if "venue" in before and before["venue"] != venue.id:
         venue = venue.model_copy(update={"id": before["venue"]})
         kept.append("venue.id")
+    if board is not None and before.get(BOARD) not in (None, board):
+        kept.append(BOARD)
     ended = config.custody is not None and before.get("custody_ended") == _start(config.custody)
     return Armed(config.model_copy(update={"contact": contacts, "venue": venue}), tuple(kept), ended)
 
 
-def keep(config: Config, state: Path) -> None:
-    """Remember what is armed now. Raises OSError."""
+def keep(config: Config, state: Path, board: str | None = None) -> None:
+    """Remember what is armed now, and the first board. Raises OSError."""
     before = _read(state)
     contacts = {name: _written(contact) for name, contact in config.contact.items() if contact.kind in CUSTODY_KINDS}
-    _write(state, before | {"venue": config.venue.id, "contact": contacts})
+    first = {} if board is None else {BOARD: before.get(BOARD, board)}
+    _write(state, before | first | {"venue": config.venue.id, "contact": contacts})
 
 
 def retire(name: str, config: Config, state: Path) -> bool:
-    """Forget one contact, the venue's id, or ("custody") that papers are stored; True when there was such a thing.
+    """Forget one contact, the venue's id, the board, or ("custody") that papers are stored; True when there was one.
 
     `config`: the one in force. A contact is gone with the next start or reload. Raises OSError.
     """
@@ -76,6 +82,8 @@ def retire(name: str, config: Config, state: Path) -> bool:
         before["custody_ended"] = _start(config.custody)
     elif name == "venue.id" and "venue" in before:
         del before["venue"]
+    elif name == BOARD and BOARD in before:
+        del before[BOARD]
     elif name in before.get("contact", {}):
         del before["contact"][name]
     else:

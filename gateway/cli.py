@@ -179,7 +179,9 @@ def build_parser() -> argparse.ArgumentParser:
         verb = command(name, f"gateway.local:{'deed' if deed else 'act'}_main", text, stateful, tables)
         verb.set_defaults(verb=name)
         if deed:
-            verb.add_argument("name", metavar="NAME", help=say('the contact; with retire also "venue.id" or "custody"'))
+            verb.add_argument(
+                "name", metavar="NAME", help=say('the contact; with retire also "venue.id", "custody" or "board"')
+            )
         else:
             verb.add_argument("alarm", metavar="ALARM", help=say("as `venue-gateway alarms` shows it"))
             verb.add_argument("--revision", type=int, help=say("the revision you saw (default: the present one)"))

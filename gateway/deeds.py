@@ -9,7 +9,7 @@ from gateway.alarms import Given, Signal
 from gateway.catalogue import N_, both, say
 from gateway.errors import Refused
 from gateway.findings import Evidence
-from gateway.health import disarm_name, text
+from gateway.health import BOARD, disarm_name, text
 from gateway.values import Command
 from gateway.watches import ContactWatch
 from gateway.wording import STANDS
@@ -85,6 +85,8 @@ class Deeds:
         engine.book.signal(disarm_name(name), Signal.CLEAR, command.at, given)
         engine.out.retire(name)
         said = say("the venue is called by its new id from the next start on")
+        if name == BOARD:
+            said = say("this board is the venue's from now on")
         if name in engine.watches:
             said = say("{name} is retired: it is no longer watched", name=name)
         return {"retired": name, "text": said}

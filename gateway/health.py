@@ -14,6 +14,7 @@ from gateway.values import (
     ConfigurationState,
     LineHealth,
     Lost,
+    MachineState,
     PathState,
     PointsRefused,
     Readings,
@@ -34,6 +35,8 @@ WORN, WELL = 0.05, 0.01  # shares of damaged answers: a line that is worn, and o
 WORN_S = 150.0  # for three reports, a minute apart
 JUDGED = 10  # questions a minute, below which no share is told
 CLOCK_S = 300.0  # a clock may need so long after the start to be set
+CLOCK_LONG_S = 86400.0  # a clock that nobody has set for so long is off by seconds
+BOARD = "board"  # beside contacts and the venue's id: what stays as it was until a person retires it by name
 
 # name: (kind, severity, clear_after_s)
 SYSTEM: Mapping[str, tuple[str, Severity, float]] = {
@@ -43,6 +46,12 @@ SYSTEM: Mapping[str, tuple[str, Severity, float]] = {
     "journal-set-aside": ("aside", "high", HAPPENING_S),
     "configuration-refused": ("configuration", "high", 0.0),
     "clock": ("clock", "medium", 0.0),
+    "clock-long": ("clock-long", "high", 0.0),
+    "power-supply": ("supply", "high", 600.0),  # a dip is seen once: people shall see it too
+    "heat": ("heat", "high", HAPPENING_S),
+    "card-worn": ("wear", "high", 0.0),
+    "card-space": ("space", "high", 0.0),
+    "memory": ("memory", "medium", 0.0),
     "receipt-refused": ("refused", "high", HAPPENING_S),
     "command-refused": ("refused", "high", HAPPENING_S),
     "state-altered": ("altered", "high", HAPPENING_S),
@@ -62,17 +71,25 @@ def text(kind: str, name: str, reason: object = "-") -> Text:
 
 def system_definitions(sinks: tuple[str, ...]) -> Iterator[tuple[Definition, Text]]:
     for name, (kind, severity, clear_after_s) in SYSTEM.items():
-        yield Definition(name, kind, severity, "gateway", clear_after_s=clear_after_s), text(kind, name)
+        definition = Definition(name, kind, severity, "gateway", clear_after_s=clear_after_s)
+        yield replace(definition, raise_after_s=CLOCK_LONG_S if name == "clock-long" else 0.0), text(kind, name)
     for sink in sinks:
         yield Definition(f"link-{sink}", "link", "high", "gateway", raise_after_s=30.0), text("link", sink)
 
 
 def disarmed(name: str) -> tuple[Definition, Text]:
-    """The alarm about a contact (or the venue's id) that the file would have taken away."""
-    return Definition(disarm_name(name), "disarm", "high", "gateway"), text("disarm", name)
+    """The alarm about a contact (or the venue's id) that the file would have taken away, or about another board."""
+    kind = _disarm_kind(name)
+    return Definition(disarm_name(name), kind, "high", "gateway"), text(kind, name)
+
+
+def _disarm_kind(name: str) -> str:
+    return "board" if name == BOARD else "disarm"
 
 
 def disarm_name(name: str) -> str:
+    if name == BOARD:
+        return "board-changed"
     return f"disarm-{name.replace('.', '-')}"
 
 
@@ -82,7 +99,7 @@ def custody() -> tuple[Definition, Text]:
 
 
 def still_armed(name: str, now: Moment) -> Finding:
-    return _find(disarm_name(name), Signal.BREACH, now, text("disarm", name), "retire")
+    return _find(disarm_name(name), Signal.BREACH, now, text(_disarm_kind(name), name), "retire")
 
 
 @dataclass(slots=True)
@@ -181,7 +198,8 @@ class Health:
             yield _find(f"device-{device.name}", Signal.BREACH, now, what, "silent")
         synchronised = now.clock is ClockState.SYNCHRONISED
         if synchronised or now.seconds_since(self.started) > CLOCK_S:
-            yield _find("clock", Signal.CLEAR if synchronised else Signal.BREACH, now, text("clock", "clock"))
+            for name in ("clock", "clock-long"):
+                yield _find(name, Signal.CLEAR if synchronised else Signal.BREACH, now, text(name, name))
 
 
 def configuration(message: ConfigurationState) -> Finding:
@@ -203,6 +221,13 @@ def storage(message: StorageState | SetAside) -> Iterator[Finding]:
     counts = {"waiting": message.waiting, "lost": message.lost}
     reason = say("{error}; waiting {waiting}, lost {lost}", error=say(message.error or "-"), **counts)
     yield _find(name, signal, message.at, text("storage", name, reason), message.error)
+
+
+def machine(message: MachineState) -> Iterator[Finding]:
+    """Of the machine itself; what is not known there gives no signal."""
+    for name, reason in message.troubles.items():
+        signal = Signal.CLEAR if reason is None else Signal.BREACH
+        yield _find(name, signal, message.at, text(SYSTEM[name][0], name, reason or "-"), reason)
 
 
 def path(message: PathState) -> Finding:

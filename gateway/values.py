@@ -98,6 +98,14 @@ class ContactFault:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineState:
+    """How the machine itself is: by alarm (`platform.py`), what is wrong in words, or None. Not known: left out."""
+
+    troubles: Mapping[str, str | None]
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Once a second, through the same inbox as the data; carries the watchdog's ping."""
 

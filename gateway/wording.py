@@ -40,6 +40,16 @@ STANDS: dict[str, str] = {
     "aside": N_("A damaged file of the journal was put aside as {reason}; a new one is begun"),
     "configuration": N_("The configuration file cannot be used; the last good one is in force: {reason}"),
     "clock": N_("The clock is not set by a time source: times are not proven"),
+    "clock-long": N_("The clock has not been set for a day: connect a time server, or fit a battery clock"),
+    "supply": N_("The supply voltage of the board: {reason}; replace the power supply and its cable"),
+    "heat": N_("The board is too hot ({reason}): give it shade and air, clean its fan"),
+    "wear": N_("The card is wearing out ({reason}): copy it and replace it soon"),
+    "space": N_("The card is nearly full ({reason}): remove what does not belong there, or fit a larger one"),
+    "memory": N_("The memory is short ({reason}): end other programs; outside an exam, restart the gateway"),
+    "board": N_(
+        "The card is in another board than before: a copied card is to be switched off; after a move on purpose retire "
+        "board by name"
+    ),
     "link": N_("No connection to {name}: {reason}"),
     "refused": N_("Refused at {name}: {reason}"),
     "altered": N_("A retained state at the broker was altered by somebody else: {reason}"),
