@@ -51,6 +51,7 @@ QUANTITIES: dict[str, Quantity] = {
     "no2": Quantity("ppm", "air", 0.01, "二氧化氮", "nitrogen dioxide"),
     "so2": Quantity("ppm", "air", 0.01, "二氧化硫", "sulphur dioxide"),
     "o2": Quantity("%", "air", 0.1, "氧", "oxygen"),
+    "aqi": Quantity("AQI", "air", 1, "空气质量指数", "air quality index"),  # made of the others, never measured
     # climate
     "temperature": Quantity("degC", "climate", 0.1, "温度", "temperature"),
     "humidity": Quantity("%RH", "climate", 0.1, "相对湿度", "relative humidity"),

@@ -83,8 +83,8 @@ class Index:
         return {_pollutant(mean) for mean in self.parts} >= {*POLLUTANTS}
 
 
-def means(hours: Literal[1, 24], edition: Edition = "2026") -> dict[str, str]:
-    """The mean that each pollutant takes part with in the hourly or the daily index; ozone's of a day is of 8 h."""
+def means(hours: int, edition: Edition = "2026") -> dict[str, str]:
+    """The mean that each pollutant takes part with in the index of 1 or of 24 hours; ozone's of a day is of 8 h."""
     names = [f"{pollutant}_{hours}h" for pollutant in POLLUTANTS] + (["o3_8h"] if hours == 24 else [])
     return {_pollutant(name): name for name in names if name in _BREAK_POINTS[edition]}
 

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from drivers.base import Quality, quantity_of
 from drivers.quantities import QUANTITIES
+from gateway.air_index import AirIndex, wanted_means
+from gateway.aqi import Index
 from gateway.moment import Moment
 from gateway.statistics import Wanted, Window, parse, source
 from gateway.values import Reading
@@ -115,7 +117,7 @@ class Board:
             for name in instrument.points
         }
         self._windows: dict[tuple[str, Wanted], Window] = {}
-        self._by_name: dict[str, Window] = {}
+        self._by_name: dict[str, Window | AirIndex] = {}
 
     def watch(self, name: str) -> None:
         """Begin to keep a statistic; a plain point needs nothing. KeyError when no device has it."""
@@ -124,7 +126,8 @@ class Board:
             wanted = parse(statistic)
             if wanted is None:
                 raise KeyError(name)
-            self._by_name[name] = self._window(device, wanted, name)
+            make = self._index if wanted.kind == "index" else self._window
+            self._by_name[name] = make(device, wanted, name)
 
     def watch_share(self, point: str, wanted: Wanted) -> None:
         """Begin to keep the share of a point's samples past a limit (`wanted.kind` above or below)."""
@@ -144,9 +147,20 @@ class Board:
     def share(self, point: str, wanted: Wanted, now: Moment) -> Seen:
         return _seen(point, self._windows[point.partition("/")[0], wanted], now)
 
+    def index(self, name: str, now: Moment) -> Index | None:
+        """An air quality index with its parts; None for any other statistic, or when it is not known."""
+        window = self._by_name.get(name)
+        return window.index(now) if isinstance(window, AirIndex) else None
+
     def names(self) -> tuple[str, ...]:
         """Every point and every statistic that is watched."""
         return (*self._points, *self._by_name)
+
+    def _index(self, device: str, wanted: Wanted, name: str) -> AirIndex:
+        parts = wanted_means(wanted, self._devices[device].points)
+        if not parts:
+            raise KeyError(name)
+        return AirIndex(wanted, {mean: self._window(device, part, name) for mean, part in parts.items()})
 
     def _window(self, device: str, wanted: Wanted, name: str) -> Window:
         if (device, wanted) not in self._windows:
@@ -160,12 +174,12 @@ class Board:
         return self._windows[device, wanted]
 
 
-def _seen(name: str, window: Window, now: Moment) -> Seen:
+def _seen(name: str, window: Window | AirIndex, now: Moment) -> Seen:
     got = window.value(now)
     quality = Quality.MISSING if got.value is None else Quality.GOOD
     reason = "no good sample" if got.value is None else None
     silent_s = window.wanted.window_s if got.at is None else now.seconds_since(got.at)
-    bound = window.wanted.lower_bound
+    bound = got.lower_bound
     return Seen(name, got.value, quality, got.valid, got.n, got.at, reason, lower_bound=bound, silent_s=silent_s)
 
 

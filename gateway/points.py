@@ -7,6 +7,7 @@ from typing import Any
 
 from drivers.quantities import QUANTITIES, Stream
 from gateway.alarms import Definition, Given, Step
+from gateway.aqi import Index
 from gateway.board import Board, quantity_in, unit_of
 from gateway.calendar import Calendar, Span
 from gateway.catalogue import both
@@ -69,6 +70,7 @@ class Points:
                 "valid": round(verdict.valid, 3),
                 "condition": verdict.condition,
                 "reason": verdict.reason,
+                "index": _index(self.board.index(rule.point, now)),
             }
         )
 
@@ -129,6 +131,19 @@ def _window(span: Span | None) -> dict[str, Any]:
     return {
         "in_force": None if span is None else span.name or span.when,
         "until": None if span is None or span.end is None else span.end.isoformat(),
+    }
+
+
+def _index(index: Index | None) -> dict[str, Any] | None:
+    if index is None:
+        return None
+    grade = index.grade
+    return {
+        "aqi": index.aqi,
+        "grade": {"number": grade.number, "zh": grade.zh, "en": grade.en},
+        "primary": list(index.primary),
+        "parts": dict(index.parts),
+        "complete": index.complete,
     }
 
 

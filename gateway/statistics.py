@@ -10,6 +10,7 @@ A statistic's name is a point and a window, `laeq_1min`, as rules write it behin
     temperature_1min pm2_5_1h        arithmetic mean; of velocity and acceleration the root of the mean square
     temperature_max_1h …_min_1h      extremes
     co2_rate_10min                   change a minute, from the first to the last sample of the window
+    aqi_1h aqi_24h aqi_2012_24h      air quality index of the hour's or the day's means (`air_index.py`)
 
 A window is 120 slots of equal length, of which the newest is filling: it covers the last 119/120 to 120/120 of its
 name, and memory and time a sample do not grow with it. Sums are whole numbers (energies of 0.01 dB, millionths of a
@@ -32,7 +33,7 @@ from gateway.moment import NANO, Moment
 from gateway.values import Reading
 
 SLOTS = 120
-Kind = Literal["energy", "rms", "mean", "max", "min", "rate", "exceeded", "above", "below"]
+Kind = Literal["energy", "rms", "mean", "max", "min", "rate", "exceeded", "above", "below", "index"]
 
 _NAME = re.compile(r"^(?P<base>[a-z0-9_]+)_(?P<n>[1-9]\d{0,3})(?P<unit>s|min|h)$")
 _UNIT_S = {"s": 1, "min": 60, "h": 3600}
@@ -44,7 +45,10 @@ _OWN_EXTREME: dict[str, Kind] = {"lamax": "max", "lamin": "min", "lpeak": "max"}
 _LEVELS = ("laf", "las", "laeq")  # what "the level" can be polled as, best first
 _FEEDS = {"laeq": ("laeq", "laf", "las"), "level": _LEVELS}
 _RMS = ("velocity", "acceleration")
-_NO_MEAN = ("wind_direction", "rain", "frequency")  # degrees go round, a total only grows
+_INDICES = ("aqi", "aqi_2012")  # HJ 633-2026, HJ 633-2012
+_INDEX_S = (3600.0, 86400.0)
+_POLLUTANTS = ("pm2_5", "pm10", "o3", "no2", "so2", "co")
+_NO_MEAN = ("wind_direction", "rain", "frequency", "aqi")  # degrees go round, a total only grows
 
 
 class Wanted(NamedTuple):
@@ -67,6 +71,8 @@ def parse(name: str) -> Wanted | None:
     if found is None:
         return None
     base, window_s = found["base"], float(int(found["n"]) * _UNIT_S[found["unit"]])
+    if base in _INDICES:
+        return Wanted(base, "index", window_s) if window_s in _INDEX_S else None
     if base in _SAMPLED:
         return Wanted("level", _SAMPLED[base], window_s)
     if exceeded := _EXCEEDED.match(base):
@@ -80,7 +86,7 @@ def parse(name: str) -> Wanted | None:
 def _extreme(base: str, kind: Kind, window_s: float) -> Wanted | None:
     """Extremes of levels have names that say what they are (lmax_sampled, lamax); only their rate is one of these."""
     quantity = quantity_of(base)
-    if quantity is None or (kind != "rate" and QUANTITIES[quantity].kind == "noise"):
+    if quantity in (None, "aqi") or (kind != "rate" and QUANTITIES[quantity].kind == "noise"):
         return None
     return Wanted(base, kind, window_s)
 
@@ -97,7 +103,13 @@ def _mean_of(quantity: str | None) -> Kind | None:
 
 
 def source(wanted: Wanted, points: Collection[str]) -> str | None:
-    """The point of a device, of those it has, that feeds this statistic; None when it has none."""
+    """The point of a device, of those it has, that feeds this statistic; None when it has none.
+
+    Of an index, which has several: one that takes part in it.
+    """
+    if wanted.kind == "index":
+        gases_only = wanted.quantity == "aqi_2012" and wanted.window_s == _INDEX_S[0]
+        return next((name for name in _POLLUTANTS[2 if gases_only else 0 :] if name in points), None)
     quantity = "level" if wanted.quantity == "level" else quantity_of(wanted.quantity) or wanted.quantity
     channel = "" if quantity == "level" else wanted.quantity.removeprefix(quantity)
     names = [feed + channel for feed in _FEEDS.get(quantity, (quantity,))]
@@ -112,6 +124,7 @@ class Statistic:
     valid: float
     n: int
     at: Moment | None = None  # of the newest good sample
+    lower_bound: bool = False  # the true value may be higher
 
 
 @dataclass(slots=True)
@@ -167,7 +180,7 @@ class Window:
         valid = min(1.0, self._n * self._every_ns / covered_ns)
         if self._n == 0:
             return Statistic(None, 0.0, 0, None)
-        return Statistic(self._result(), valid, self._n, self._newest)
+        return Statistic(self._result(), valid, self._n, self._newest, self.wanted.lower_bound)
 
     def _index(self, mono_ns: int) -> int:
         """Slot i holds the times in (i - 1, i] slot lengths, so that a window that ends on its edge is a whole one."""

@@ -80,6 +80,18 @@ def _rule(rule: Answer | None) -> Iterator[str]:
     values = _of(rule, "value", "unit", "valid") | {"quality": word(rule["quality"])}
     seen = say("now {value:g} {unit}, {quality}, valid samples {valid:.0%}", **values)
     yield "  " + seen + (f" ({word(rule['reason'])})" if rule["reason"] else "")
+    if rule["index"] is not None:
+        yield "  " + _index(rule["index"])
+
+
+def _index(index: Answer) -> str:
+    """Grade, what takes part and what weighs most; without every pollutant it is a lower bound."""
+    parts = ", ".join(f"{mean} {part}" for mean, part in index["parts"].items())
+    grade, primary = index["grade"][chosen()], ", ".join(index["primary"]) or "-"
+    text = say(
+        "grade: {grade}; primary pollutant: {primary}; made of: {parts}", grade=grade, primary=primary, parts=parts
+    )
+    return text if index["complete"] else text + say(" (at least: not every pollutant is measured)")
 
 
 def _limit(rule: Answer) -> str:

@@ -6,7 +6,7 @@ import random
 import re
 import tomllib
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -388,8 +388,25 @@ NUMBERS = [
     ("gb12523-2025", "night-peak", 70),
     ("gb3095-2026", "pm2-5-day", 60),
     ("gb3095-2026", "pm10-day", 120),
-    ("gb3095-2026", "aqi-pm2-5-150", 115),
-    ("gb3095-2026", "aqi-pm10-150", 250),
+    ("gb3095-2026", "aqi", 100),
+    ("gb3095-2026", "aqi-150", 150),
+    ("gb3095-2026", "aqi-200", 200),
+    ("gb12348-2008", "day", {"0": 50, "1": 55, "2": 60, "3": 65, "4a": 70, "4b": 70}),
+    ("gb12348-2008", "night", {"0": 40, "1": 45, "2": 50, "3": 55, "4a": 55, "4b": 55}),
+    ("gb12348-2008", "room-day", {"0": 40, "1": 45, "2": 50, "3": 50, "4a": 50, "4b": 50}),
+    ("gb12348-2008", "room-night", {"0": 30, "1": 35, "2": 40, "3": 40, "4a": 40, "4b": 40}),
+    ("gb22337", "room-day", {"0": 40, "1": 45, "2": 50, "3": 50, "4a": 50, "4b": 50}),
+    ("gb22337", "room-night", {"0": 30, "1": 35, "2": 40, "3": 40, "4a": 40, "4b": 40}),
+    ("gb50118-2010", "classroom", 45),
+    ("gb55016-2021", "teaching", {"0": 40, "1": 40, "2": 45, "3": 45, "4a": 45, "4b": 45}),
+    ("gbt18883-2022", "temperature-summer-high", 28),
+    ("gbt18883-2022", "temperature-summer-low", 22),
+    ("gbt18883-2022", "temperature-winter-high", 24),
+    ("gbt18883-2022", "temperature-winter-low", 16),
+    ("gbt18883-2022", "humidity-summer-high", 80),
+    ("gbt18883-2022", "humidity-summer-low", 40),
+    ("gbt18883-2022", "humidity-winter-high", 60),
+    ("gbt18883-2022", "humidity-winter-low", 30),
     ("gbt18883-2022", "co2", 1000),
     ("gbt18883-2022", "hcho", 80),
     ("gbt18883-2022", "pm2-5", 50),
@@ -402,14 +419,71 @@ def test_numbers_of_the_standards(name: str, limit_id: str, value: Any) -> None:
     """The numbers are those of the facts."""
     limit = next(one for one in rule_sets.load(name).limit if one.id == limit_id)
 
-    assert value == (limit.above_by_area if limit.above is None else limit.above)
+    assert value == next(one for one in (limit.above, limit.above_by_area, limit.below) if one is not None)
 
 
-def test_night_peak_is_the_night_limit_and_15_db() -> None:
-    """Night sudden noise: the night limit of the same area plus 15 dB, in every area."""
-    limits = {limit.id: limit.above_by_area or {} for limit in rule_sets.load("gb3096-2008").limit}
+PEAKS = [
+    ("gb3096-2008", "night-peak", "night", 15, "secondary"),
+    ("gb12348-2008", "night-peak-frequent", "night", 10, "secondary"),
+    ("gb12348-2008", "night-peak-occasional", "night", 15, "secondary"),
+    ("gb22337", "room-night-peak", "room-night", 10, "unverified"),
+]
 
-    assert {area: level + 15 for area, level in limits["night"].items()} == limits["night-peak"]
+
+@pytest.mark.parametrize(("name", "peak", "night", "more", "proof"), PEAKS)
+def test_night_peaks(name: str, peak: str, night: str, more: float, proof: str) -> None:
+    """Sudden noise at night: the night limit of the same area and so many dB more, in every area, with its mark."""
+    rule_set = rule_sets.load(name)
+    limits = {limit.id: limit for limit in rule_set.limit}
+    base = limits[night].above_by_area or {}
+
+    assert {area: level + more for area, level in base.items()} == limits[peak].above_by_area
+    assert proof == (limits[peak].proof or rule_set.proof)
+    assert limits[peak].statistic.startswith("lmax_sampled")
+
+
+INDOORS = [
+    ("gb12348-2008", {"room-day", "room-night"}),
+    ("gb22337", {"room-day", "room-night", "room-night-peak"}),
+    ("gb50118-2010", {"classroom"}),
+    ("gb55016-2021", {"teaching"}),
+]
+
+
+@pytest.mark.parametrize(("name", "ids"), INDOORS)
+def test_limits_for_rooms_are_marked(name: str, ids: set[str]) -> None:
+    """No number for rooms was read in a text: each is marked as unverified and only ever indicative."""
+    rule_set = rule_sets.load(name)
+    rooms = {limit.id: limit.proof or rule_set.proof for limit in rule_set.limit if limit.where == "indoors"}
+
+    assert dict.fromkeys(ids, "unverified") == rooms
+    assert rule_set.indicative
+
+
+SEASONS = [
+    ("2026-06-07 15:30:00", {"summer-high", "summer-low"}),  # a session in June
+    ("2026-06-07 18:30:00", set()),  # nobody is there
+    ("2026-01-07 15:30:00", {"winter-high", "winter-low"}),
+    ("2026-04-07 15:30:00", set()),
+]
+
+
+@pytest.mark.parametrize(("local", "ids"), SEASONS)
+def test_limits_of_the_season(local: str, ids: set[str]) -> None:
+    """The temperature's limits are those of the season, below as well as above, during sessions."""
+    session = CONFIG.session[0].model_copy(
+        update={
+            "start": datetime.fromisoformat(local).replace(hour=15, minute=0),
+            "end": datetime.fromisoformat(local).replace(hour=17, minute=0),
+        }
+    )
+    config = CONFIG.model_copy(update={"session": (session,)})
+    rules = rule_sets.expand(rule_sets.load("gbt18883-2022"), config, {"hall": Instrument(1.0, ("temperature",))})
+    found = limits_in_force(rules, Calendar(config), at(0, local))
+
+    assert {f"gbt18883-temperature-{one}-hall" for one in ids} == {one.rule.name for one in found}
+    assert all((one.rule.clear_below is None) is (one.rule.above is None) for one in found)
+    assert [] == [one.rule.name for one in found if one.rule.below and one.rule.clear_above != one.rule.below + 0.5]
 
 
 MOLAR = {"o3": 48.0, "no2": 46.006, "so2": 64.064, "co": 28.01, "nh3": 17.031, "h2s": 34.08, "hcho_ppb": 30.026}
