@@ -11,6 +11,7 @@ import grp
 import json
 import os
 import queue
+import selectors
 import socket
 import socketserver
 import struct
@@ -23,9 +24,11 @@ from gateway.catalogue import LANGUAGES, chosen, say, sentence, spoken
 from gateway.config import Person
 from gateway.errors import Refused, Unavailable
 from gateway.moment import Clock
+from gateway.nudge import Nudge
 from gateway.people import pin_matches
 from gateway.state import socket_path
 from gateway.values import Command, Question
+from gateway.worker import idle_s
 
 MAX_REQUEST_BYTES = 64 * 1024
 ANSWER_TIMEOUT_S = 10.0
@@ -82,16 +85,20 @@ class Control:
         self._doorman = doorman
 
     def run(self, stop: threading.Event) -> None:
-        with self._server(VIEW) as view, self._server(OPERATE) as operate:
-            threads = [
-                threading.Thread(target=s.serve_forever, args=(0.4,), daemon=True, name=f"control-{n}")
-                for n, s in (("view", view), ("operate", operate))
-            ]
-            for thread in threads:
-                thread.start()
-            stop.wait()
+        nudge = Nudge()
+        longest_s = idle_s(stop, nudge.give)
+        with (
+            self._server(VIEW) as view,
+            self._server(OPERATE) as operate,
+            selectors.DefaultSelector() as selector,
+        ):
+            selector.register(nudge, selectors.EVENT_READ)
             for server in (view, operate):
-                server.shutdown()
+                selector.register(server, selectors.EVENT_READ, server.handle_request)
+            while not stop.is_set():
+                for key, _ in selector.select(longest_s):
+                    if key.data is not None:
+                        key.data()
         for name in _GROUPS:
             socket_path(self._state, name).unlink(missing_ok=True)
 

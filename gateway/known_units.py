@@ -19,11 +19,11 @@ from typing import Any
 
 from gateway.journal.files import write_durably
 from gateway.sources.unit import BoundDevice
+from gateway.worker import idle_s
 
 log = logging.getLogger(__name__)
 
 FILE = "units.json"
-_LOOK_S = 0.5  # for noticing `stop`
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,9 @@ class KnownUnits:
 
     def __init__(self, state: Path) -> None:
         self._path = state / FILE
-        self._news: queue.SimpleQueue[_Met | frozenset[str]] = queue.SimpleQueue()  # or the devices that there are
+        self._news: queue.SimpleQueue[_Met | frozenset[str] | None] = (
+            queue.SimpleQueue()
+        )  # or the devices that there are
         self._known = _read(self._path)
 
     def enter(self, devices: Iterable[BoundDevice]) -> tuple[BoundDevice, ...]:
@@ -53,10 +55,13 @@ class KnownUnits:
         return tuple(entered)
 
     def run(self, stop: threading.Event) -> None:
+        longest_s = idle_s(stop, lambda: self._news.put(None))
         while not stop.is_set():
             try:
-                news = self._news.get(timeout=_LOOK_S)
+                news = self._news.get(timeout=longest_s)
             except queue.Empty:
+                continue
+            if news is None:
                 continue
             if isinstance(news, frozenset):
                 known = {name: entry for name, entry in self._known.items() if name in news}

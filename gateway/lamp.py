@@ -53,11 +53,11 @@ PATTERNS: dict[LampStep, Pattern] = {
 BUZZER = Pattern((0.3, 0.7), N_("the buzzer beeps once a second until somebody at the command centre answers"))
 
 
-def lit(pattern: Pattern, elapsed_s: float) -> bool:
-    """Whether the lamp is on so many seconds after the pattern began."""
-    left_s = elapsed_s % pattern.period_s
-    for beat, length_s in enumerate(pattern.beats_s):
-        if left_s < length_s:
-            return beat % 2 == 0
-        left_s -= length_s
-    return False  # the last beat's end, lost in rounding
+def beat(pattern: Pattern, elapsed_s: float) -> tuple[bool, float]:
+    """Whether the lamp is on so many seconds after the pattern began, and how many seconds it stays so."""
+    at_s = elapsed_s % pattern.period_s
+    for number, length_s in enumerate(pattern.beats_s):
+        if at_s < length_s:
+            return number % 2 == 0, length_s - at_s
+        at_s -= length_s
+    return False, 0.0  # the last beat's end, lost in rounding

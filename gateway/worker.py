@@ -15,6 +15,42 @@ log = logging.getLogger(__name__)
 FIRST_DELAY_S = 0.5
 LAST_DELAY_S = 30.0
 CALM_S = 60.0  # having run for so long, the next failure counts as the first again
+LOOK_S = 0.5  # where a stop cannot wake, it is looked for so often
+ASLEEP_S = 60.0
+
+
+class Stop(threading.Event):
+    """Asks a worker to end, and wakes it from whatever it sleeps on: an idle thread need not look for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wakes: tuple[Callable[[], None], ...] = ()
+
+    def set(self) -> None:
+        super().set()
+        for wake in self._wakes:
+            wake()
+
+    def wakes(self, wake: Callable[[], None]) -> None:
+        """Call `wake` (thread-safe: puts and returns) when this is set; at once if it is already."""
+        self._wakes = (*self._wakes, wake)
+        if self.is_set():
+            wake()
+
+    def forget(self) -> None:
+        """Nobody sleeps on anything any more."""
+        self._wakes = ()
+
+
+def idle_s(stop: threading.Event, wake: Callable[[], None]) -> float:
+    """How long (real seconds) a thread may sleep on a queue or a file of its own before it looks at `stop`.
+
+    A worker's stop calls `wake` and needs no looking; a plain event cannot.
+    """
+    if not isinstance(stop, Stop):
+        return LOOK_S
+    stop.wakes(wake)
+    return ASLEEP_S
 
 
 class Worker:
@@ -35,7 +71,7 @@ class Worker:
         self._work = work
         self._fatal = fatal
         self._now = now
-        self._stop = threading.Event()
+        self._stop = Stop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -55,6 +91,7 @@ class Worker:
         delay_s = FIRST_DELAY_S
         while not self._stop.is_set():
             began = self._now()
+            self._stop.forget()
             try:
                 self._work(self._stop)
             except Exception as error:

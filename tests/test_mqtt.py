@@ -90,7 +90,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that only cost a test its time."""
     monkeypatch.setattr("gateway.sinks.mqtt.LONGEST_WAIT_S", 0.02)
     monkeypatch.setattr("gateway.sinks.mqtt.FIRST_DELAY_S", 0.2)
-    monkeypatch.setattr("gateway.sinks.feeder.LONGEST_WAIT_S", 0.02)
     monkeypatch.setattr("gateway.worker.FIRST_DELAY_S", 0.1)
 
 

@@ -162,7 +162,7 @@ def test_two_strange_answers_open_the_port_afresh(line: ScriptedBus, monkeypatch
     monkeypatch.setattr("gateway.sources.serial_bus.FRESH_S", 0.0)
     opened = []
     real = Link.__init__
-    monkeypatch.setattr(Link, "__init__", lambda self, config: (opened.append(1), real(self, config))[1])
+    monkeypatch.setattr(Link, "__init__", lambda self, *given: (opened.append(1), real(self, *given))[1])
     line.does(1, "wrong-unit")
 
     with Running(line.port, [device(1)]) as bus:

@@ -32,6 +32,7 @@ from gateway.journal.database import (
 from gateway.journal.reader import FILE, EventReader
 from gateway.moment import Clock, Moment
 from gateway.values import Event, SetAside, StorageState, Stored
+from gateway.worker import idle_s
 
 __all__ = ["EventReader", "EventWriter", "Recovered"]
 
@@ -42,7 +43,7 @@ BATCH = 500  # events a commit, at most
 MOST_WAITING = 10_000  # events kept in memory while the card fails (some 15 MB); custody beyond that too
 QUIET_EVERY_S = 5.0  # cursors ride along with events; alone they, and proofs of a healed card, are written so often
 FIRST_DELAY_S, LAST_DELAY_S = 0.2, 5.0
-_IDLE_S = 0.5  # for noticing `stop`
+COLLECT_S = 2.0  # cursors wake nobody: they are looked for so often
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +170,9 @@ class EventWriter:
     # ---- the writer's thread ----------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event) -> None:
+        longest_s = min(idle_s(stop, self._wake.set), self._clock.pause(COLLECT_S))
         while not stop.is_set():
-            self._wake.wait(_IDLE_S)
+            self._wake.wait(longest_s)
             self._wake.clear()
             self._collect()
             if self._due() and not self._attempt():

@@ -21,11 +21,11 @@ from gateway.journal.database import words
 from gateway.journal.files import write_durably
 from gateway.moment import Clock
 from gateway.values import StorageState
+from gateway.worker import idle_s
 
 log = logging.getLogger(__name__)
 
 FIRST_DELAY_S, LAST_DELAY_S = 0.2, 5.0
-_IDLE_S = 0.5  # for noticing `stop`
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,9 @@ class LatchWriter:
         self._wake.set()
 
     def run(self, stop: threading.Event) -> None:
+        longest_s = idle_s(stop, self._wake.set)
         while not stop.is_set():
-            self._wake.wait(_IDLE_S)
+            self._wake.wait(longest_s)
             self._wake.clear()
             if not self._settle():
                 delay_s = min(LAST_DELAY_S, FIRST_DELAY_S * 2 ** min(self._failures - 1, 10))

@@ -24,12 +24,12 @@ from gateway.config import Contact
 from gateway.errors import Refused
 from gateway.moment import Clock
 from gateway.simulate.actions import Action, Turn
+from gateway.worker import idle_s
 
 TRAVEL_S = 0.004  # a changeover's tongue, from leaving one contact until it touches the other
 BOUNCE_S = (0.0004, 0.0016)  # between two touches of a contact that closes
 TOUCHES = (2, 6)
 FINEST_WAIT_S = 0.0005  # what a thread can wait; anything shorter happens at once
-WAKE_UP_S = 0.5
 
 
 class DrivenPin(MockPin):  # type: ignore[misc]  # gpiozero has no types
@@ -64,7 +64,7 @@ class SimulatedPins(MockFactory):  # type: ignore[misc]  # gpiozero has no types
         self.outer: dict[str, bool] = {}  # by the pin's name: the level that the switch outside gives it
         self._contacts = dict(contacts)
         self._clock = clock
-        self._orders: queue.SimpleQueue[tuple[str, Turn]] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[tuple[str, Turn] | None] = queue.SimpleQueue()
         self._moves: list[tuple[float, int, str, Turn]] = []  # when (real), order, contact, what
         self._order = itertools.count()
         self._random = random.Random("bounce")  # noqa: S311  a repeatable play, not a secret
@@ -101,13 +101,13 @@ class SimulatedPins(MockFactory):  # type: ignore[misc]  # gpiozero has no types
     # ---- the hand's own thread
 
     def run(self, stop: threading.Event) -> None:
+        longest_s = idle_s(stop, lambda: self._orders.put(None))
         while not stop.is_set():
-            until = self._moves[0][0] if self._moves else time.monotonic() + WAKE_UP_S
-            try:
-                contact, turn = self._orders.get(timeout=min(max(until - time.monotonic(), 0.0), WAKE_UP_S))
-                heapq.heappush(self._moves, (time.monotonic(), next(self._order), contact, turn))
-            except queue.Empty:
-                pass
+            wait_s = self._moves[0][0] - time.monotonic() if self._moves else longest_s
+            with contextlib.suppress(queue.Empty):
+                order = self._orders.get(timeout=min(max(wait_s, 0.0), longest_s))
+                if order is not None:
+                    heapq.heappush(self._moves, (time.monotonic(), next(self._order), *order))
             while self._moves and self._moves[0][0] <= time.monotonic():
                 _, _, contact, turn = heapq.heappop(self._moves)
                 self._leave(contact, turn)

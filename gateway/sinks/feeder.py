@@ -21,6 +21,7 @@ from gateway.payloads import Below, Origin
 from gateway.sinks.outbox import Wish
 from gateway.sinks.telemetry import ReadingsWish
 from gateway.values import Event, Readings
+from gateway.worker import idle_s
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,6 @@ class Piece:
     first: int
     last: int
 
-
-LONGEST_WAIT_S = 0.5  # for noticing `stop`
 
 Question = Wish | ReadingsWish | Piece | Literal["begin", "awaiting", "newest"]
 
@@ -106,7 +105,7 @@ class Feeder:
         self._origin = origin
         self._open_events = events
         self._open_readings = readings
-        self._questions: queue.SimpleQueue[tuple[Question, Callable[[Answer], None]]] = queue.SimpleQueue()
+        self._questions: queue.SimpleQueue[tuple[Question, Callable[[Answer], None]] | None] = queue.SimpleQueue()
         self._events: EventSource | None = None
         self._readings: ReadingSource | None = None
         self._well = True
@@ -121,12 +120,15 @@ class Feeder:
 
     def run(self, stop: threading.Event) -> None:
         try:
+            longest_s = idle_s(stop, lambda: self._questions.put(None))
             while not stop.is_set():
                 try:
-                    question, give = self._questions.get(timeout=LONGEST_WAIT_S)
+                    asked = self._questions.get(timeout=longest_s)
                 except queue.Empty:
                     continue
-                give(Answer(question, self._try(question)))
+                if asked is not None:
+                    question, give = asked
+                    give(Answer(question, self._try(question)))
         finally:
             self._close()
 

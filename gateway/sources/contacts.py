@@ -1,8 +1,8 @@
 """The contacts' lines, and the lamps and buzzers beside them: raw levels to the engine, patterns from it.
 
 No level is filtered here (`drivers/contact.py` does, in the engine): a line's callback stamps the edge and puts it on
-the engine's queue. Every 50 ms each line's level is read as well, so that an edge that was never delivered is found;
-only what differs from the level told last is told.
+the engine's queue. Each line's level is read as well, every 100 ms, and every 50 ms while contacts move, so that an
+edge that was never delivered is found; only what differs from the level told last is told.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from gateway.catalogue import sentence
 from gateway.config import Contact
 from gateway.lamp import BUZZER, PATTERNS, LampStep
 from gateway.moment import NANO, Clock, Moment
-from gateway.sources.outputs import Signal, Siren, claim_signal, pin_sentence
+from gateway.sources.outputs import LONGEST_BEAT_S, Signal, Siren, claim_signal, pin_sentence
 from gateway.sources.pins import Backend, PinTrouble, given_backend, real_backend
 from gateway.values import ContactFault, Edge
 
-POLL_S = 0.05
+POLL_S = 0.1
+MOVING_POLL_S = 0.05  # within MOVING_S of a movement
+MOVING_S = 1.0
+SHORTEST_WAIT_S = 0.005
 SHORTEST_POLL_S = 0.02  # real seconds, however fast a simulated clock runs
 RETRY_S = 1.0
 LATE_S = 60.0  # an edge's own time stamp that lies further back is not believed
@@ -45,6 +48,7 @@ class Line:
         self._tell = tell
         self._told: bool | None = None
         self._edges = 0  # ever: a poll that finds it moved has been overtaken
+        self.moved_ns = 0  # monotonic
         self._second_ns = 0
         self._edges_this_second = 0
 
@@ -66,6 +70,7 @@ class Line:
         self._edges_this_second += 1
         if self._edges_this_second <= EDGES_PER_S:
             self._told = bool(state)
+            self.moved_ns = at.mono_ns
             self._tell(Edge(self.contact, self.index, self._told, at))
 
     def poll(self, at: Moment) -> None:
@@ -76,6 +81,7 @@ class Line:
         level = bool(self._pin.state)
         if level != self._told and edges == self._edges:
             self._told = level
+            self.moved_ns = at.mono_ns
             self._tell(Edge(self.contact, self.index, level, at, "poll"))
 
     def close(self) -> None:
@@ -104,11 +110,15 @@ class Post:
     sound: bool = False
     since: Moment | None = None
     fault: str | None = None
+    beat_ns: int = 0  # monotonic: when lamp and buzzer are looked at again
 
     @property
     def line_pins(self) -> tuple[int, ...]:
         other = self.config.pin_other
         return (self.config.pin,) if other is None else (self.config.pin, other)
+
+    def moving(self, now: Moment) -> bool:
+        return any(now.mono_ns - line.moved_ns < MOVING_S * NANO for line in self.lines.values())
 
 
 class Contacts:
@@ -163,23 +173,31 @@ class Contacts:
                     self._serve(post, now)
                 if self._siren is not None and self._backend is not None:
                     self._siren.serve(self._backend, now)
-                self._take_wishes()
+                self._take_wishes(self._wait_s(now))
         finally:
             for post in self._posts.values():
                 self._release(post)
             if self._siren is not None and self._backend is not None:
                 self._siren.close(self._backend)
 
-    def _take_wishes(self) -> None:
-        """Waits until the next poll, or until the engine has something to show."""
-        timeout_s = max(self._clock.pause(POLL_S), SHORTEST_POLL_S)
+    def _wait_s(self, now: Moment) -> float:
+        """Real seconds until the next poll, or the next beat of a lamp."""
+        moving, beat_ns = False, now.mono_ns + NANO
+        for post in self._posts.values():
+            moving = moving or post.moving(now)
+            beat_ns = min(beat_ns, post.beat_ns)
+        poll_s = max(self._clock.pause(MOVING_POLL_S if moving else POLL_S), SHORTEST_POLL_S)
+        return min(poll_s, max(self._clock.pause((beat_ns - now.mono_ns) / NANO), SHORTEST_WAIT_S))
+
+    def _take_wishes(self, timeout_s: float) -> None:
+        """Waits so long, or until the engine has something to show."""
         try:
             name, step, sound = self._wishes.get(timeout=timeout_s)
         except queue.Empty:
             return
         post = self._posts[name]
         if (post.step, post.sound) != (step, sound):
-            post.step, post.sound, post.since = step, sound, self._clock.now()
+            post.step, post.sound, post.since, post.beat_ns = step, sound, self._clock.now(), 0
 
     def _claim(self, now: Moment) -> None:
         """Claims whatever is not claimed yet."""
@@ -213,6 +231,7 @@ class Contacts:
             if pin is not None and getattr(post, name) is None:
                 try:
                     setattr(post, name, claim_signal(pin, backend))
+                    post.beat_ns = 0
                 except backend.errors as error:
                     troubles.append(pin_sentence(backend, pin, error))
         self._report(post, "; ".join(troubles) or None, now)
@@ -241,20 +260,22 @@ class Contacts:
             except backend.errors as error:
                 del post.lines[index]
                 self._give_up(post, line, post.line_pins[index], error)
-        if post.lamp is not None or post.buzzer is not None:
+        if now.mono_ns >= post.beat_ns:
             self._light(post, backend, now)
 
     def _light(self, post: Post, backend: Backend, now: Moment) -> None:
         post.since = post.since or now
         elapsed_s = now.seconds_since(post.since) * self._clock.pause(1.0)  # real seconds: people watch it
+        left_s = LONGEST_BEAT_S
         for name, pattern in (("lamp", PATTERNS[post.step]), ("buzzer", BUZZER if post.sound else None)):
             signal: Signal | None = getattr(post, name)
             try:
                 if signal is not None:
-                    signal.follow(pattern, elapsed_s)
+                    left_s = min(left_s, signal.follow(pattern, elapsed_s))
             except backend.errors as error:
                 setattr(post, name, None)
                 self._give_up(post, signal, getattr(post.config, f"{name}_pin"), error)
+        post.beat_ns = now.after(left_s / self._clock.pause(1.0)).mono_ns
 
     def _give_up(self, post: Post, part: Line | Signal | None, pin: int, error: Exception) -> None:
         backend = self._backend

@@ -18,6 +18,7 @@ import serial
 
 from gateway.catalogue import say
 from gateway.config import Bus
+from gateway.nudge import Nudge
 from gateway.sources.holder import holder
 
 WRITE_LIMIT_S = 2.0  # a port that takes no byte for so long is as good as gone
@@ -33,8 +34,10 @@ class PortError(Exception):
 class Link:
     """An open port. Every method raises PortError, and only that, when the port fails."""
 
-    def __init__(self, config: Bus) -> None:
+    def __init__(self, config: Bus, nudge: Nudge | None = None) -> None:
+        """`nudge` ends a wait for input early."""
         self.name = config.port
+        self._nudge = nudge
         self.bits_per_byte = 10 + (config.parity != "N") + (config.stop_bits - 1)
         self.baud = config.baud
         self._local = "://" not in config.port
@@ -44,6 +47,8 @@ class Link:
         self._input = select.poll()
         if self._fd is not None:
             self._input.register(self._fd, select.POLLIN)
+        if nudge is not None:
+            self._input.register(nudge, select.POLLIN)
 
     def seconds_for(self, count: int) -> float:
         """How long `count` bytes take on the wire."""
@@ -54,7 +59,8 @@ class Link:
         if self._fd is None:
             return self._read_slowly(timeout_s)
         try:
-            if not self._input.poll(max(0.0, timeout_s) * 1000):
+            ready = self._input.poll(max(0.0, timeout_s) * 1000)
+            if not ready or (self._nudged(ready) and len(ready) == 1):
                 return b""
             data = os.read(self._fd, _CHUNK)
         except BlockingIOError:
@@ -76,14 +82,19 @@ class Link:
         deadline = time.monotonic() + WRITE_LIMIT_S
         while data:
             try:
-                _, ready, _ = select.select([], [self._fd], [], max(0.0, deadline - time.monotonic()))
-                if not ready:
-                    raise PortError(say("port {port} takes no bytes", port=self.name))
                 data = data[os.write(self._fd, data) :]
             except BlockingIOError:
-                continue
+                self._await_room(self._fd, deadline)
             except (OSError, ValueError) as error:
                 raise self._failure(error) from error
+
+    def _await_room(self, fd: int, deadline: float) -> None:
+        try:
+            _, ready, _ = select.select([], [fd], [], max(0.0, deadline - time.monotonic()))
+        except (OSError, ValueError) as error:
+            raise self._failure(error) from error
+        if not ready:
+            raise PortError(say("port {port} takes no bytes", port=self.name))
 
     def close(self) -> None:
         with contextlib.suppress(OSError):  # where the device is gone, its lock is too
@@ -117,13 +128,18 @@ class Link:
                 raise self._failure(error) from error
         return port
 
+    def _nudged(self, ready: list[tuple[int, int]]) -> bool:
+        """Whether the nudge is among what is ready; it is taken."""
+        nudge = self._nudge
+        return nudge is not None and any(fd == nudge.fileno() for fd, _ in ready) and nudge.take()
+
     def _read_slowly(self, timeout_s: float) -> bytes:
         deadline = time.monotonic() + timeout_s
         try:
             while True:
                 if waiting := self._port.in_waiting:
                     return bytes(self._port.read(waiting))
-                if time.monotonic() >= deadline:
+                if time.monotonic() >= deadline or (self._nudge is not None and self._nudge.take()):
                     return b""
                 if first := self._port.read(1):  # waits _SLICE_S at most
                     return bytes(first) + bytes(self._port.read(self._port.in_waiting))

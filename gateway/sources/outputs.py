@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.catalogue import N_, say
-from gateway.lamp import Pattern, lit
+from gateway.lamp import Pattern, beat
 from gateway.moment import Moment
 from gateway.sources.pins import Backend
 from gateway.values import PathState
+
+LONGEST_BEAT_S = 5.0
 
 
 class Signal:
@@ -20,9 +22,11 @@ class Signal:
         self._device = device
         self._on = False
 
-    def follow(self, pattern: Pattern | None, elapsed_s: float) -> None:
-        """Raises the back end's errors."""
-        self.turn(on=pattern is not None and lit(pattern, elapsed_s))
+    def follow(self, pattern: Pattern | None, elapsed_s: float) -> float:
+        """The seconds until it has to be called again. Raises the back end's errors."""
+        on, left_s = (False, LONGEST_BEAT_S) if pattern is None else beat(pattern, elapsed_s)
+        self.turn(on=on)
+        return left_s
 
     def turn(self, *, on: bool) -> None:
         """Raises the back end's errors."""

@@ -20,13 +20,14 @@ from drivers.frames import Scanner
 from gateway import config
 from gateway.catalogue import say, sentence
 from gateway.moment import NANO, Clock
+from gateway.nudge import Nudge
 from gateway.sources.exchange import SLICE_S, Exchange, Garbled
 from gateway.sources.link import Link, PortError
 from gateway.sources.loans import Loan, Loans
 from gateway.sources.plan import Planner
 from gateway.sources.unit import BoundDevice, Unit
 from gateway.values import BusState, Lost
-from gateway.worker import contained
+from gateway.worker import LOOK_S, contained, idle_s
 
 __all__ = ["BoundDevice", "SerialBus"]
 
@@ -58,6 +59,8 @@ class SerialBus:
         self._clock = clock
         self._units = {device.name: Unit(device) for device in devices}
         self._loans = Loans()
+        self._nudge = Nudge()
+        self._longest_s = LOOK_S
         self._state: str | None = "not yet opened"
         self._opened = 0.0
         self._health_due = 0.0
@@ -65,11 +68,12 @@ class SerialBus:
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. The port's troubles are told and outlived; only a bug is raised."""
         self._health_due = self._now() + HEALTH_S
+        self._longest_s = idle_s(stop, self._nudge.give)
         while not stop.is_set():
             if self._loans.serve(stop, self._lent):
                 continue
             try:
-                link = Link(self._config)
+                link = Link(self._config, self._nudge)
             except PortError as error:
                 self._port_state(sentence(error))
                 self._wait(stop, REOPEN_S)
@@ -92,10 +96,12 @@ class SerialBus:
     def lend(self, loan: Loan) -> None:
         """Closes the port so that another program may use it."""
         self._loans.lend(loan)
+        self._nudge.give()
 
     def give_back(self) -> None:
         """Ends a loan before its time."""
         self._loans.give_back()
+        self._nudge.give()
 
     # ---- the open port
 
@@ -115,7 +121,7 @@ class SerialBus:
             name, wait_s = planner.next(self._now())
             if name is None:
                 # Listening, not sleeping: an adapter that goes away is seen now, and not at the next question.
-                exchange.discard(min(self._clock.pause(wait_s), SLICE_S))
+                exchange.discard(min(self._clock.pause(wait_s), self._longest_s))
                 continue
             unit = self._units[name]
             error = self._turn(unit, planner, exchange, stop)
