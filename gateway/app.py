@@ -30,6 +30,7 @@ from gateway.errors import Refused
 from gateway.inbox import Inbox
 from gateway.journal.chain import Chain, Identity, new_run
 from gateway.journal.latches import read_latches
+from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.reader import EventReader
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.known_units import KnownUnits
@@ -193,7 +194,11 @@ class App:
         sink = InfluxSink(
             settings,
             self.plan.labels(),
-            Sources(lambda: EventReader(self.state, with_writer=True), lambda: ReadingsReader(self.state, writer)),
+            Sources(
+                lambda: EventReader(self.state, with_writer=True),
+                lambda: ReadingsReader(self.state, writer),
+                lambda: MinutesReader(self.state, writer),
+            ),
             Cursors(self.out.events.advance, writer.advance),
             Quarantine(self.state / "quarantine-influxdb.jsonl"),
             clock=self.clock,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.minutes import Minute
 from gateway.values import Event, Readings
 
 
@@ -12,6 +13,7 @@ class MemoryJournal:
         self.events: list[Event] = []
         self.blocks: list[list[Readings]] = []
         self.cursors: dict[str, int] = {}
+        self.minutes: dict[int, list[Minute]] = {}  # by place
         self.reading_cursors: dict[str, int] = {}
 
     def after(self, number: int, limit: int) -> list[Event]:
@@ -51,6 +53,20 @@ class MemoryReadings:
 
     def newest(self) -> int:
         return len(self._journal.blocks)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class MemoryMinutes:
+    def __init__(self, journal: MemoryJournal) -> None:
+        self._journal = journal
+
+    def after(self, place: int, limit: int) -> list[tuple[int, list[Minute]]]:
+        return [(at, found) for at, found in sorted(self._journal.minutes.items()) if at > place][:limit]
+
+    def newest(self) -> int:
+        return max(self._journal.minutes, default=0)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,18 +16,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from asyncapi import document
 from kit_influx import TOKEN, Influx, VictoriaMetrics
-from kit_memory import MemoryJournal, MemoryReadings
+from kit_memory import MemoryJournal, MemoryMinutes, MemoryReadings
 from kit_mqtt import free_port, running, until
 
 from drivers.base import Quality
 from gateway import config
 from gateway.journal.chain import Chain, Identity, new_run
-from gateway.moment import ClockState, Moment, SystemClock
+from gateway.minutes import Minute, MinuteMaker
+from gateway.moment import NANO, ClockState, Moment, SystemClock
 from gateway.sinks.influx import InfluxSink, Sources
-from gateway.sinks.line_protocol import Labels, line, of_events, of_readings
+from gateway.sinks.line_protocol import Labels, line, of_events, of_minutes, of_readings
 from gateway.sinks.quarantine import Quarantine
 from gateway.sinks.supply import Cursors
-from gateway.sinks.telemetry import LATE_BLOCKS, LIVE_BLOCKS
+from gateway.sinks.telemetry import LATE_BLOCKS, LATE_PARCELS, LIVE_BLOCKS
 from gateway.values import PointsRefused, Reading, Readings, SinkState
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -80,6 +82,44 @@ def test_text_that_would_break_a_line_does_not() -> None:
     assert [r"m,a=x\ \ y\,z\=1\ 门 f=1.0 5"] == line("m", {"a": "x\n\ty,z=1 门\\", "b": " "}, {"f": 1}, 5).split("\n")
 
 
+def minutes(**values: tuple[float, ...]) -> list[Minute]:
+    """The records of the first 3 s of a minute in which every point was due once a second."""
+    start = Moment(1_780_800_000 * NANO, NANO)
+    maker = MinuteMaker({"hall": 1.0})
+    for name, series in values.items():
+        for second, value in enumerate(series):
+            maker.add(Reading(f"hall/{name}", value, Quality.GOOD, start.after(second)))
+    return maker.close(start.after(70))
+
+
+MINUTES = [
+    (
+        {"laf": (50.0, 60.0, 60.0)},
+        """noise valid=0.05 laf_valid_1min=0.05 laf_eq_1min=58.45 laf_max_sampled_1min=60.0 laf_min_sampled_1min=50.0
+        laf_l10_1min=60.0 laf_l50_1min=60.0 laf_l90_1min=50.0 laf_l95_1min=50.0""",
+    ),
+    ({"lamax": (50.0, 61.0)}, "noise valid=0.033333 lamax_valid_1min=0.033333 lamax_max_1min=61.0"),
+    ({"lamin": (50.0, 61.0)}, "noise valid=0.033333 lamin_valid_1min=0.033333 lamin_min_1min=50.0"),
+    (
+        {"co2": (400.0, 500.0), "pm10": (7.0,)},
+        """air valid=0.016667 co2_valid_1min=0.033333 co2_mean_1min=450.0 co2_max_1min=500.0 co2_min_1min=400.0
+        pm10_valid_1min=0.016667 pm10_mean_1min=7.0 pm10_max_1min=7.0 pm10_min_1min=7.0""",
+    ),
+    ({"rain": (1.0, 2.5)}, "weather valid=0.033333 rain_valid_1min=0.033333 rain_last_1min=2.5"),
+    ({"laf": (float("nan"),)}, "noise valid=0.0 laf_valid_1min=0.0"),
+]
+
+
+@pytest.mark.parametrize(("values", "said"), MINUTES)
+def test_a_minute_is_a_point(values: dict[str, tuple[float, ...]], said: str) -> None:
+    """Energy means of levels, arithmetic ones of the rest, and always the share of samples behind them."""
+    records = minutes(**values)
+    measurement, *fields = said.split()
+
+    assert [f"{measurement},device=hall,venue=zj-no1 {','.join(fields)} 1780800000000"] == of_minutes(records, LABELS)
+    assert [] == of_minutes(records, Labels("zj-no1", {}, frozenset({"gateway"})))
+
+
 EVENTS = [
     # stream, kind, state, condition -> measurement and fields, where custody and gateway are named
     ("custody", "leak", "active_unacknowledged", True, "contact", "condition=1.0,unacknowledged=1.0"),
@@ -126,7 +166,7 @@ class Venue:
         return InfluxSink(
             self.settings,
             labels,
-            Sources(lambda: self.journal, lambda: MemoryReadings(self.journal)),
+            Sources(lambda: self.journal, lambda: MemoryReadings(self.journal), lambda: MemoryMinutes(self.journal)),
             Cursors(self.journal.advance, self.journal.advance_readings),
             Quarantine(self.folder / "quarantine"),
             clock=self.clock,
@@ -396,6 +436,42 @@ def test_events_are_written_where_their_stream_is_named(venue: Venue, server: In
             until(lambda: venue.journal.cursors.get("influxdb") == 3, 20)
 
         assert written == {dict(tags)["device"] for _, tags, _, _ in server.points}
+
+
+def test_an_outage_is_not_kept_in_memory(venue: Venue, server: Influx) -> None:
+    """D3: while the server is away a few blocks are held, however much the record grows; then all arrives."""
+    server.fault = 503
+    sink = venue.sink()
+    most = 0
+    with running(sink.run):
+        for _ in range(10):
+            venue.read(50)
+            seen = len(server.requests)
+            until(lambda seen=seen: len(server.requests) > seen + 3, 20)
+            most = max(most, held(sink))
+        server.fault = None
+        until(venue.done, 20)
+    line_bytes = len(b"noise,device=meter-0,venue=zj-no1 laf=40.0 1780800000123") + 1
+
+    assert line_bytes <= most <= (LIVE_BLOCKS + LATE_PARCELS * LATE_BLOCKS) * 16 * line_bytes
+    assert (0, venue.ledger()) == (held(sink), server.points)
+
+
+def held(sink: InfluxSink) -> int:
+    return sum(len(message.payload) for parcel in sink._telemetry._parcels for message in parcel.waiting)
+
+
+def test_minutes_arrive_with_their_block_and_outlive_it(venue: Venue, server: Influx) -> None:
+    """Minute records go with the readings that they were kept with, and where the readings were thinned, alone."""
+    (record,) = minutes(co2=(400.0, 500.0))
+    venue.read(40)
+    later = range(30, 60)
+    venue.journal.minutes = {place: [replace(record, start_s=record.start_s + 60 * place)] for place in later}
+    with venue.delivering():
+        until(lambda: venue.journal.reading_cursors.get("influxdb") == later[-1], 20)
+
+    assert {(record.start_s + 60 * place) * 1000: 450.0 for place in later} == server.values("air", "co2_mean_1min")
+    assert venue.ledger() == {key: value for key, value in server.points.items() if key[0] == "noise"}
 
 
 def test_a_record_that_cannot_be_read_is_asked_again(venue: Venue, server: Influx) -> None:

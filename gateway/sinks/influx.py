@@ -1,4 +1,4 @@
-"""Delivery to InfluxDB: events and readings, written from the record's cursors in a thread of its own, for ever.
+"""Delivery to InfluxDB, from the record's cursors, in a thread of its own, for ever.
 
 A cursor moves when the server has taken what stands before it. Live readings go first, older ones at a set rate. What
 the server will never take is isolated by halving, put into quarantine with its reason, and passed over. While the
@@ -17,10 +17,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway import config
 from gateway.errors import Unavailable
+from gateway.minutes import Minute
 from gateway.moment import Clock, Moment
 from gateway.payloads import Below
 from gateway.sinks import line_protocol
@@ -52,12 +53,32 @@ class Writer(Protocol):
     def close(self) -> None: ...
 
 
+class MinuteSource(Protocol):
+    """Minute records, each under the place of the block that it was kept with."""
+
+    def after(self, place: int, limit: int) -> Sequence[tuple[int, Sequence[Minute]]]: ...
+    def newest(self) -> int: ...
+    def close(self) -> None: ...
+
+
+class Record(NamedTuple):
+    """The open record, of one thread."""
+
+    events: EventSource
+    readings: ReadingSource
+    minutes: MinuteSource
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """How to open the record; opened in the sink's thread, and again after an error."""
 
     events: Callable[[], EventSource]
     readings: Callable[[], ReadingSource]
+    minutes: Callable[[], MinuteSource]
+
+    def open(self) -> Record:
+        return Record(self.events(), self.readings(), self.minutes())
 
 
 class InfluxSink:
@@ -82,8 +103,7 @@ class InfluxSink:
         self._clock = clock
         self._tell = tell
 
-        self._events: EventSource | None = None
-        self._readings: ReadingSource | None = None
+        self._record: Record | None = None
         self._begun = False
         self._well = True
         self._telemetry = Telemetry(Allowance(settings.backlog_rate))
@@ -145,18 +165,21 @@ class InfluxSink:
         """Raises `Unavailable`, sqlite3.Error, OSError."""
         if now.mono_ns < self._look_due_ns and not self._telemetry.behind():
             return
-        if self._events is None or self._readings is None:
-            self._events, self._readings = self._sources.events(), self._sources.readings()
+        record = self._record = self._record or self._sources.open()
         if not self._begun:
-            self._event_cursor = self._event_upto = self._events.cursor(NAME)
-            self._telemetry.begin(self._readings.cursor(NAME))
+            self._event_cursor = self._event_upto = record.events.cursor(NAME)
+            self._telemetry.begin(record.readings.cursor(NAME))
             self._begun = True
         if now.mono_ns >= self._look_due_ns:
             self._look_due_ns = now.after(LOOK_EVERY_S).mono_ns
-            self._look_for_events(self._events)
-            self._telemetry.grown(self._readings.newest())
+            self._look_for_events(record.events)
+            self._telemetry.grown(max(record.readings.newest(), record.minutes.newest()))
         while (wish := self._telemetry.wish(now)) is not None:
-            self._fetch(self._readings, wish)
+            try:
+                self._fetch(record, wish)
+            except (Unavailable, sqlite3.Error, OSError):
+                self._telemetry.not_filled(wish)
+                raise
         if not self._well:
             log.info("event=journal-readable sink=%s", NAME)
         self._well = True
@@ -171,16 +194,15 @@ class InfluxSink:
             if len(events) == EVENTS:
                 self._look_due_ns = 0
 
-    def _fetch(self, source: ReadingSource, wish: ReadingsWish) -> None:
-        try:
-            blocks = [block for block in source.after(wish.low, wish.limit) if block[0] <= wish.high]
-        except (Unavailable, sqlite3.Error, OSError):
-            self._telemetry.not_filled(wish)
-            raise
-        answers = [answer for _, block in blocks for answer in block]
-        upto = blocks[-1][0] if len(blocks) == wish.limit else wish.high
-        messages = [Below(NAME, request) for request in _requests(line_protocol.of_readings(answers, self._labels))]
-        self._telemetry.fill(wish, upto, messages, sum(len(answer.readings) for answer in answers))
+    def _fetch(self, record: Record, wish: ReadingsWish) -> None:
+        blocks = [block for block in record.readings.after(wish.low, wish.limit) if block[0] <= wish.high]
+        commits = [commit for commit in record.minutes.after(wish.low, wish.limit) if commit[0] <= wish.high]
+        upto = min(found[-1][0] if len(found) == wish.limit else wish.high for found in (blocks, commits))
+        answers = [answer for place, block in blocks if place <= upto for answer in block]
+        minutes = [minute for place, commit in commits if place <= upto for minute in commit]
+        lines = line_protocol.of_readings(answers, self._labels) + line_protocol.of_minutes(minutes, self._labels)
+        count = sum(len(answer.readings) for answer in answers) + len(minutes)
+        self._telemetry.fill(wish, upto, [Below(NAME, request) for request in _requests(lines)], count)
 
     def _unreadable(self, error: Exception, now: Moment) -> None:
         if self._well:
@@ -190,10 +212,9 @@ class InfluxSink:
         self._close()
 
     def _close(self) -> None:
-        for source in (self._events, self._readings):
-            if source is not None:
-                source.close()
-        self._events = self._readings = None
+        record, self._record = self._record, None
+        for source in record or ():
+            source.close()
 
     def _move_cursors(self) -> None:
         if not self._begun:

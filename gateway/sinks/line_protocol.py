@@ -1,9 +1,14 @@
-r"""InfluxDB's line protocol: one line a point, of readings and of events. Pure.
+r"""InfluxDB's line protocol: one line a point, of readings, minute records and events. Pure.
 
     noise,device=gate-noise,place=north\ gate,venue=zj-no1 laf=58.4 1780800000123
     |     |                                                |        milliseconds since 1970
     |     tags: device, place, venue and nothing more      fields: numbers, always floating point
     measurement
+
+Fields of a minute carry the point and what is said of it: `laf_eq_1min` (energy mean), `laf_l90_1min`, `co2_mean_1min`,
+`laf_max_sampled_1min` (of polled levels: a lower bound of the true maximum), `lamax_max_1min`, `rain_last_1min`,
+`laf_valid_1min` (share of the samples due that were good) and `valid`, the least of these. Their time is the minute's
+beginning.
 
 Writing a line twice writes one point: time, tags and fields come from the record alone. Only good values are written:
 a field cannot carry a quality. While the clock was not set by a time source, the point says so: `clock_unset=1`.
@@ -21,6 +26,7 @@ from typing import get_args
 
 from drivers.base import Quality, quantity_of
 from drivers.quantities import QUANTITIES, Stream
+from gateway.minutes import Minute, combine, kind_of
 from gateway.moment import ClockState, Moment
 from gateway.payloads import stream_of
 from gateway.values import ContactKind, Event, Readings
@@ -59,6 +65,40 @@ def of_readings(answers: Iterable[Readings], labels: Labels) -> list[str]:
         line(measurement, _tags(labels, device), fields, at_ms)
         for (measurement, device, at_ms), fields in points.items()
     ]
+
+
+def of_minutes(minutes: Iterable[Minute], labels: Labels) -> list[str]:
+    """A line for each device, measurement and minute. A minute without a good sample says only that."""
+    points: dict[tuple[str, str, int], dict[str, float]] = {}
+    for minute in minutes:
+        if stream_of(minute.point) not in labels.streams:
+            continue
+        device, _, name = minute.point.partition("/")
+        fields = points.setdefault((measurement_of(minute.point), device, minute.start_s), {"valid": 1.0})
+        fields |= {f"{name}_{what}_1min": value for what, value in _said_of(minute).items()}
+        fields["valid"] = min(fields["valid"], fields[f"{name}_valid_1min"])
+        if minute.clock is not ClockState.SYNCHRONISED:
+            fields["clock_unset"] = 1.0
+    return [
+        line(measurement, _tags(labels, device), fields, start_s * 1000)
+        for (measurement, device, start_s), fields in points.items()
+    ]
+
+
+def _said_of(minute: Minute) -> dict[str, float]:
+    period, kind = combine([minute]), kind_of(minute.point)
+    own = quantity_of(minute.point.rpartition("/")[2])
+    found: dict[str, float | None] = {"valid": round(period.valid, 6)}
+    if kind == "energy":
+        found |= {"eq": period.laeq, "max_sampled": period.high, "min_sampled": period.low}
+        found |= {f"l{percent}": period.exceeded(percent) for percent in (10, 50, 90, 95)}
+    elif kind == "extreme":
+        found |= {"min": period.low} if own == "lamin" else {"max": period.high}
+    elif kind == "none":
+        found |= {"last": period.last}
+    else:
+        found |= {"mean": period.mean, "max": period.high, "min": period.low}
+    return {what: value for what, value in found.items() if value is not None}
 
 
 def of_events(events: Iterable[Event], labels: Labels) -> list[str]:
