@@ -63,6 +63,9 @@ QUANTITIES: dict[str, Quantity] = {
         "degC", "screening", 0.1, "体温(设备补偿值)", "body temperature (device's own compensation)", "screening"
     ),
     "ambient_temperature": Quantity("degC", "screening", 0.01, "环境温度", "ambient temperature", "screening"),
+    # of the entry screening, made by the gateway
+    "person_temperature": Quantity("degC", "screening", 0.1, "过检人员温度", "temperature of one person", "screening"),
+    "persons": Quantity("1", "screening", 1, "过检人数", "persons counted", "screening"),
     # vibration
     "velocity": Quantity("mm/s", "vibration", 0.1, "振动速度", "vibration velocity"),
     "acceleration": Quantity("m/s2", "vibration", 0.001, "振动加速度", "vibration acceleration"),

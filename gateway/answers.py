@@ -61,6 +61,7 @@ class Answers:
             "contacts": {name: watch.state.value for name, watch in engine.watches.items()},
             "seals": {name: watch.seal for name, watch in engine.watches.items() if watch.seal is not None},
             "devices": {name: _device(watch, now) for name, watch in engine.health.devices.items()},
+            "screening": {name: gate.describe(now, engine.points.calendar) for name, gate in engine.gates.items()},
             "brokers": {name: {"state": each.state, "detail": each.detail} for name, each in engine.links.items()},
             "storage": {name: say(state.error) if state.error else "ok" for name, state in engine.storage.items()},
             "stored": engine.stored,

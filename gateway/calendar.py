@@ -128,6 +128,11 @@ class Calendar:
             None if last is None else self._aware(datetime.combine(last + _DAY, time())),
         )
 
+    def coming(self, now: Moment, before_s: float) -> Span | None:
+        """The session that begins within `before_s` from now; None when there is none."""
+        now_s = now.wall_ns / NANO
+        return next((w.span for w in self._fixed["session"] if 0 < w.start_s - now_s <= before_s), None)
+
     def _custody_span(self, now: Moment, before_s: float, after_s: float) -> Span | None:
         if self._custody is None:
             return Span("custody")

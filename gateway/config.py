@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.quantities import Stream
 from gateway.config_day import Airing, Change, DutyKind, DutyTable, ZeroReport
+from gateway.config_screening import Screening
 from gateway.config_types import (
     Clock,
     Duration,
@@ -247,5 +248,6 @@ class Config(Table):
     device: dict[Slug, Device] = Field(default_factory=dict)
     contact: dict[Slug, Contact] = Field(default_factory=dict)
     rule: dict[Slug, Rule] = Field(default_factory=dict)
+    screening: dict[Slug, Screening] = Field(default_factory=dict)
     mqtt: MqttMain | None = None
     influxdb: InfluxDb | None = None

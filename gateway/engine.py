@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from gateway import book, payloads
+from gateway import book, gates, payloads
 from gateway.acts import Acts
 from gateway.alarms import Given, Signal, Step, Transition
 from gateway.answers import Answers
@@ -23,6 +23,7 @@ from gateway.config import Config
 from gateway.day.day import Day
 from gateway.escalation import Escalation
 from gateway.findings import Finding
+from gateway.gates import Gate
 from gateway.health import (
     Health,
     configuration,
@@ -136,6 +137,7 @@ class Engine:
         self.points = points
         self.book.session = points.session
         self.watches = {name: ContactWatch(name, contact) for name, contact in config.contact.items()}
+        self.gates: dict[str, Gate] = {}
         self.links: dict[str, SinkState] = {}
         self.storage: dict[str, StorageState] = {}
         self.lines: dict[str, LineHealth] = {}
@@ -215,6 +217,7 @@ class Engine:
         for watch in self.watches.values():
             entries += watch.definitions(escalation)
         entries += [disarmed(name) for name in kept]
+        entries += gates.definitions(self.config.screening)
         if self.config.custody is not None:
             entries.append(custody())
         entries += self.day.definitions()
@@ -225,8 +228,23 @@ class Engine:
         self._orphans = self.book.pages.keys() - {definition.name for definition, _ in entries}
         self.book.drop(self._orphans, now)
         self.disarmed = tuple(kept)
+        self._enter_gates(now)
         for watch in self.watches.values():
             self.show_seal(watch, now, publish=False)
+
+    def _enter_gates(self, now: Moment) -> None:
+        """Entrances as configured; one whose table did not change goes on counting."""
+        before, self.gates = self.gates, {}
+        for name, table in self.config.screening.items():
+            known, device = before.get(name), self.health.devices.get(table.point.partition("/")[0])
+            if device is None:  # of a file of which only a part could be used
+                continue
+            every_s = device.every_s
+            if known is not None and (known.settings, known.every_s) == (table, every_s):
+                self.gates[name] = known
+                continue
+            self.gates[name] = Gate(name, table, every_s, self.book.zone)
+            self.gates[name].recall(self.book.pages[f"screening-{name}"], now)
 
     def start(self, now: Moment) -> None:
         """Say again what stands, and publish every state there is."""
@@ -255,6 +273,9 @@ class Engine:
             return  # its device left with the last reload, and this answer was still under way
         self.out.readings(message)
         self.points.take(message)
+        for gate in self.gates.values():
+            if gate.device == message.device:
+                self._screened(gate.take(message))
         self.find_all(self.health.take(message, message.readings[0].at))
 
     def _contact(self, message: Edge | ContactFault) -> None:
@@ -269,12 +290,22 @@ class Engine:
         if (watch.state, watch.error) != before:
             self.publisher.contact(watch, message.at)
 
+    def _screened(self, results: Iterable[Readings | Finding]) -> None:
+        """What an entrance made of its readings: persons and counts for the record, findings for the book."""
+        for result in results:
+            if isinstance(result, Readings):
+                self.out.readings(result)
+            else:
+                self.book.find(result)
+
     def _tick(self, message: Tick) -> None:
         now = message.at
         self.show(now)
         self.find_all(self.health.tick(now))
         self.find_all(self.points.judge(now, self.book.confirmed()))
         self.find_all(self.day.tick(now))
+        for gate in self.gates.values():
+            self._screened(gate.tick(now, self.points.calendar))
         self.find_all(self.burden.tick((page.alarm for page in self.book.pages.values()), now))
         self.advance(now)
         self.show(now)

@@ -56,9 +56,13 @@ def _act(args: argparse.Namespace, **request: Any) -> dict[str, Any]:
     return _good(ask(args.state, request, acting=True))
 
 
+# What an entry says beside who and why, as the command line names it.
+LOGGED = ("to", "room", "session", "until", "incident", "gate", "number", "value")
+
+
 def log_main(args: argparse.Namespace) -> int:
     """`log KIND`: an entry, by one person or by two at the same terminal."""
-    said = {name: getattr(args, name) for name in ("to", "room", "session", "until", "incident")}
+    said = {name: getattr(args, name) for name in LOGGED}
     request: dict[str, Any] = {"kind": args.kind} | {name: each for name, each in said.items() if each is not None}
     if args.second is not None:
         request |= {"with": args.second, "with_pin": _pin(args.second, args.with_pin_file)}

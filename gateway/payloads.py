@@ -19,6 +19,7 @@ from gateway.moment import Moment
 from gateway.values import Event, Reading, Readings
 
 SCHEMA = 1
+COUNT_S = 900.0  # persons are counted by quarters of an hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,19 +195,35 @@ def _quantity(point: str) -> str | None:
 
 
 def readings(origin: Origin, answers: Iterable[Readings], *, historical: bool) -> list[Below]:
-    """One message for each stream and device: for each point its values in the order they came.
+    """One message for each stream and device: for each point its values in the order they came; counts of persons are
+    messages of their own.
 
     Times are milliseconds after `from`. A value is null where there was none; `reason` says why it is not good.
     """
     batches: dict[tuple[Stream, str], dict[str, list[Reading]]] = {}
+    counts: list[Below] = []
     for answer in answers:
+        if answer.readings and _quantity(answer.readings[0].point) == "persons":
+            counts.append(_count(origin, answer, historical=historical))
+            continue
         for reading in answer.readings:
             batch = batches.setdefault((stream_of(reading.point), answer.device), {})
             batch.setdefault(reading.point, []).append(reading)
     return [
         Below(f"{stream}/reading/{device}", _batch(origin, stream, device, points, historical=historical))
         for (stream, device), points in batches.items()
-    ]
+    ] + counts
+
+
+def _count(origin: Origin, answer: Readings, *, historical: bool) -> Below:
+    """Who came through an entrance in the quarter of an hour that ends at the readings' moment."""
+    to = answer.readings[0].at
+    values = {reading.point.rpartition("/")[2]: reading.value for reading in answer.readings}
+    valid = values.pop("persons_valid", None)
+    message = _head(origin, stream="screening", device=answer.device, historical=historical)
+    message |= {"from": to.after(-COUNT_S).text(origin.zone), "to": to.text(origin.zone), "clock": to.clock.value}
+    message |= {name: None if value is None else round(value) for name, value in values.items()} | {"valid": valid}
+    return Below(f"screening/count/{answer.device}", encode(message))
 
 
 def _batch(

@@ -138,6 +138,13 @@ QUALITIES: dict[str, str] = {
     "invalid": N_("not valid"),
     "missing": N_("missing"),
 }
+# Of the entry screening; "passed" and "over" would be other words elsewhere, so these are not among `word`'s.
+SCREENED: dict[str, str] = {
+    "passed": N_("passed the thermometer"),
+    "undecided": N_("undecided"),
+    "over": N_("over the threshold"),
+    "implausible": N_("implausible"),
+}
 _ALL = STATES | TRANSITIONS | SEVERITIES | CONTACTS | LINKS | CAUSES | REASONS | WHENS | CLOCKS | QUALITIES
 _ALL |= SEALS | WEEKDAYS
 

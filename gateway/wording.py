@@ -70,6 +70,18 @@ RULE_WITHIN = N_("{quantity} {value} {unit}, limit {limit} {unit} ({place})")
 RULE_INDICATIVE = N_("{what}: indicative only, no excess of {set} is claimed")
 RULE_OTHER = N_("{quantity} of {point}: {reason} ({place})")
 
+GATE_PERSON = N_("No. {number} at {place}: {value} degC, {verdict} (raw {raw}, ambient {ambient}); measure again")
+GATE_SECOND = N_("No. {number} at {place}: second measurement {value} degC, {verdict}")
+GATE_OVERDUE = N_("No. {number} at {place} still waits for the second measurement")
+GATE_QUEUE = N_(
+    "{place}: {remaining} still to come at {rate} a minute: the last one enters {late} min after {session} begins"
+)
+GATE_DEVICE: dict[str, str] = {
+    "implausible": N_("The thermometer at {place} gives values that no person has: check it"),
+    "standing": N_("The thermometer at {place} sees something warm that does not go away (sun, lamp, wall): move it"),
+    "drift": N_("The thermometer at {place} differs from the black body by {value} degC"),
+}
+
 # What happened, by transition; {what} is the sentence above, {by} a person or a station.
 HAPPENED: dict[str, str] = {
     "raised": "{what}",

@@ -13,6 +13,7 @@ from gateway.consistency.far_sides import far_sides
 from gateway.consistency.files import files
 from gateway.consistency.people import people, stations
 from gateway.consistency.rules import rules, sets
+from gateway.consistency.screening import screening
 from gateway.consistency.times import times, zone
 
 
@@ -22,4 +23,5 @@ def problems(config: Config, folder: Path) -> Iterator[Problem]:
         yield from check(config)
     yield from devices(config, folder)
     yield from rules(config, drivers_of(config, folder))
+    yield from screening(config, drivers_of(config, folder))
     yield from files(config, folder)

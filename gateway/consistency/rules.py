@@ -31,13 +31,13 @@ def rules(config: Config, drivers: Mapping[str, Driver]) -> Iterator[Problem]:
         for key in ("point", "minus"):
             point = getattr(rule, key)
             if point is not None:
-                yield from _point((*at, key), point, config, drivers)
+                yield from measured((*at, key), point, config, drivers)
         yield from _limit(at, rule)
         yield from _patience(at, rule, config, drivers)
         yield from _when(at, rule, config)
 
 
-def _point(at: Location, point: str, config: Config, drivers: Mapping[str, Driver]) -> Iterator[Problem]:
+def measured(at: Location, point: str, config: Config, drivers: Mapping[str, Driver]) -> Iterator[Problem]:
     device, slash, name = point.partition("/")
     if not slash or not name:
         yield error(
@@ -49,13 +49,13 @@ def _point(at: Location, point: str, config: Config, drivers: Mapping[str, Drive
         wrong = phrase(N_("there is no [device.{name}]"), name=device)
         yield error(at, wrong, meant(device, config.device))
     elif device in drivers:
-        measured = drivers[device].points
+        points = drivers[device].points
         wanted = statistics.parse(name)
-        if name not in measured and (wanted is None or statistics.source(wanted, measured) is None):
+        if name not in points and (wanted is None or statistics.source(wanted, points) is None):
             wrong = phrase(
                 N_("{device} ({driver}) has no {name}"), device=device, driver=drivers[device].name, name=name
             )
-            yield error(at, wrong, meant(name, [*measured, *_usual(measured)]))
+            yield error(at, wrong, meant(name, [*points, *_usual(points)]))
 
 
 def _usual(measured: tuple[str, ...]) -> list[str]:

@@ -42,6 +42,7 @@ class Day:
             "custody-moved": self._noted,
             "acceptance": self._noted,
             "incident": self._incident,
+            "second-measurement": self._second_measurement,
         }
 
     # ---- entered, remembered, renewed ----------------------------------------------------------------------------
@@ -159,6 +160,17 @@ class Day:
         incident = chosen(None if given is None else str(given), sensed)
         what = both(SAID[kind], incident=both(INCIDENTS[incident]), by=", ".join(by), note=command.note)
         yield self._entry(command, kind, by, what, {"incident": incident, "kinds": sensed})
+
+    def _second_measurement(self, command: Command, _kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
+        said = arguments_of(command)
+        gate = self._engine.gates.get(said["gate"])
+        if gate is None:
+            raise Refused(say("there is no entrance {name} here", name=repr(said["gate"])))
+        try:
+            number, value = int(said["number"]), float(said["value"])
+        except ValueError:
+            raise Refused(say("--number is a whole number, --value a temperature such as 36.8")) from None
+        yield from gate.second(number, value, ", ".join(by), command.at, command.note)
 
     def _entry(
         self, command: Command, kind: str, by: tuple[str, ...], what: Text, details: Mapping[str, Any]

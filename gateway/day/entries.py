@@ -43,6 +43,7 @@ ENTRIES: Mapping[str, Entry] = {
     "evacuation": Entry(note=True),
     "evacuation-over": Entry(),
     "seal-record": Entry(note=True),
+    "second-measurement": Entry(needs=("gate", "number", "value")),
 }
 
 
@@ -85,7 +86,7 @@ class Pairs:
 
 def arguments_of(command: Command) -> dict[str, Any]:
     """What an entry says besides who and why: texts only, of a length that people write."""
-    known = ("to", "room", "session", "until", "incident", "sheet", "passed", "failed")
+    known = ("to", "room", "session", "until", "incident", "sheet", "passed", "failed", "gate", "number", "value")
     found = {name: command.arguments[name] for name in known if command.arguments.get(name) is not None}
     for name, value in found.items():
         if len(str(value)) > 200:

@@ -27,5 +27,8 @@ def add_day_parsers(verbs: Any, stateful: argparse.ArgumentParser, tables: argpa
     log.add_argument(
         "--incident", choices=[*INCIDENTS], metavar="KIND", help=say("incident: {known}", known=", ".join(INCIDENTS))
     )
+    log.add_argument("--gate", metavar="NAME", help=say("second-measurement: which entrance"))
+    log.add_argument("--number", metavar="N", help=say("second-measurement: the running number"))
+    log.add_argument("--value", metavar="36.8", help=say("second-measurement: degC"))
     log.add_argument("--pin-file", type=Path, help=say("file with the PIN (default: asked for)"))
     log.add_argument("--with-pin-file", type=Path, help=say("file with the PIN of the second person"))

@@ -1,0 +1,52 @@
+"""Entrances: each needs a thermometer's own points, and levels in the right order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from drivers.base import Driver, quantity_of
+from drivers.quantities import QUANTITIES
+from gateway.catalogue import N_
+from gateway.complaints import Location, Problem, error, phrase, warning
+from gateway.config import Config
+from gateway.config_screening import Screening
+from gateway.consistency.rules import measured
+
+
+def screening(config: Config, drivers: Mapping[str, Driver]) -> Iterator[Problem]:
+    for name, table in config.screening.items():
+        at: Location = ("screening", name)
+        for key in ("point", "ambient", "blackbody"):
+            if (point := getattr(table, key)) is not None:
+                yield from _thermometer((*at, key), point, config, drivers)
+        yield from _levels(at, table)
+        if table.expected is not None and not config.session:
+            wrong = phrase(N_("nobody can tell whether these people come in time: there is no [[session]]"))
+            yield warning((*at, "expected"), wrong, phrase(N_("add the sessions, or leave out expected")))
+
+
+def _thermometer(at: Location, point: str, config: Config, drivers: Mapping[str, Driver]) -> Iterator[Problem]:
+    problems = list(measured(at, point, config, drivers))
+    yield from problems
+    quantity = quantity_of(point.rpartition("/")[2])
+    if not problems and (quantity is None or QUANTITIES[quantity].stream != "screening"):
+        yield error(
+            at,
+            phrase(N_("{point} is no temperature of an entry thermometer"), point=point),
+            phrase(N_("write for example: {example}"), example='point = "gate-a/object_temperature"'),
+        )
+
+
+def _levels(at: Location, table: Screening) -> Iterator[Problem]:
+    if not table.plausible_from < table.threshold - table.error < table.threshold + table.error < table.plausible_to:
+        yield error(
+            (*at, "threshold"),
+            phrase(N_("the threshold and its error do not lie within what is plausible")),
+            phrase(N_("usual is: {example}"), example="plausible_from = 34.0, threshold = 37.3, plausible_to = 43.0"),
+        )
+    if (table.blackbody is None) != (table.blackbody_temperature is None):
+        yield error(
+            (*at, "blackbody"),
+            phrase(N_("blackbody and blackbody_temperature belong together")),
+            phrase(N_("give both, or none of them")),
+        )
