@@ -35,7 +35,7 @@ fuzz: .venv/dev  ## coverage-guided fuzzing of every driver (needs atheris, inst
 
 messages: .venv/dev  ## collect people's messages into the catalogue; the Chinese is written in gateway/locale/zh.po
 	@mkdir -p build
-	$(BIN)/pybabel -q extract -k say -k both -k N_ --no-default-keywords --sort-output --omit-header --no-location \
+	$(BIN)/pybabel -q extract -F pyproject.toml -k say -k both -k N_ --no-default-keywords --sort-output --omit-header --no-location \
 		--no-wrap -o build/gateway.pot gateway
 	$(BIN)/pybabel -q update -i build/gateway.pot -o gateway/locale/zh.po -l zh --no-fuzzy-matching --ignore-obsolete \
 		--omit-header --no-wrap
@@ -50,7 +50,7 @@ requirements: .venv/dev  ## renew the requirement files with their hashes (UPGRA
 	$(BIN)/uv pip compile -q $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header \
 		pyproject.toml --extra demo -c requirements.txt -o requirements-demo.txt
 	$(BIN)/uv pip compile -q $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header \
-		pyproject.toml --group dev -c requirements-demo.txt -o requirements-dev.txt
+		pyproject.toml --group dev --extra report -c requirements-demo.txt -o requirements-dev.txt
 
 clean:  ## remove what was made
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

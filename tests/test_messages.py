@@ -41,7 +41,7 @@ def english() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def collected() -> set[str]:
-    found = extract_from_dir(CODE, [("**.py", "python")], keywords=KEYWORDS)
+    found = extract_from_dir(CODE, [("**.py", "python"), ("**.html", "jinja2")], keywords=KEYWORDS)
     return {message[0] if isinstance(message, tuple) else message for _, _, message, _, _ in found}
 
 
