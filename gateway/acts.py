@@ -29,7 +29,6 @@ _SIGNALS: Mapping[str, Signal] = {
     "release": Signal.RELEASE,
     "remove": Signal.REMOVE,
     "return": Signal.RETURN,
-    "drill": Signal.DRILL,
 }
 
 
@@ -92,6 +91,8 @@ class Acts:
         page = self._engine.book.pages.get(command.alarm or "")
         custody = page is not None and page.definition.custody
         local = command.verb == "retire" or (command.verb == "reset" and custody)
+        if command.verb == "drill" and command.arguments.get("test"):
+            raise Refused(say("a contact is tested at the venue, where somebody stands beside it"))
         if local and not (broker is not None and broker.reset_custody):
             raise Refused(say("leak and seal alarms are reset, and contacts retired, at the venue, not from afar"))
         return self._act(command)

@@ -100,6 +100,7 @@ class Definition:
     stuck_after_s: float | None = None  # true for so long: said once, nothing is cleared
     note_required: bool = False  # to acknowledge; a reset and all hiding need one always
     escalation: tuple[Step, ...] = ()
+    drill: bool = False  # only ever a drill: every event of it is marked
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,7 +303,7 @@ class Book:
             "session": self.session(transition.at),
             "reason": given.reason or given.to or evidence.reason,
             "text": happened(None if noted else transition.name, evidence.what, given.by, given.note, given.to),
-            "drill": alarm.drill,
+            "drill": alarm.drill or definition.drill,
             "simulated": self.origin.simulated,
             "by": given.by,
             "note": given.note,

@@ -171,7 +171,6 @@ def build_parser() -> argparse.ArgumentParser:
         ("release", say("end its suppression")),
         ("remove", say("take an alarm out of service")),
         ("return", say("bring it back into service")),
-        ("drill", say("hold a drill of a leak button: the whole way, every message marked")),
         ("open-window", say("open a sealed door for a time: two persons, one after the other within 2 minutes")),
         ("retire", say("let go of a contact that is no longer in the configuration, or end custody")),
     ):

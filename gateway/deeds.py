@@ -1,4 +1,4 @@
-"""What persons do beyond one alarm: open a sealed door together, hold a drill, retire what stays armed, end custody."""
+"""What persons do beyond one alarm: open a sealed door together, retire what stays armed, end custody."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gateway.alarms import Given, Signal
-from gateway.catalogue import N_, both, say
+from gateway.catalogue import N_, say
 from gateway.errors import Refused
 from gateway.findings import Evidence
 from gateway.health import BOARD, disarm_name, text
 from gateway.values import Command
 from gateway.watches import ContactWatch
-from gateway.wording import STANDS
 
 if TYPE_CHECKING:  # the engine hands commands on, and we act on the engine
     from gateway.engine import Engine
@@ -25,7 +24,7 @@ class Deeds:
         self._engine = engine
         self.known: Mapping[str, Callable[[Command], dict[str, Any]]] = {
             "open-window": self._open_window,
-            "drill": self._drill,
+            "drill": engine.day.trials.command,
             "retire": self._retire,
             "log": engine.day.log,
         }
@@ -50,21 +49,6 @@ class Deeds:
         engine.find_all([door.note("window-opened", now, ", ".join(opening.by), notes, until)])
         said = say("{name} may be opened until {until}", name=door.name, until=until)
         return {"contact": door.name, "until": until, "text": said}
-
-    # ---- drills --------------------------------------------------------------------------------------------------
-
-    def _drill(self, command: Command) -> dict[str, Any]:
-        """An alarm of the leak button that walks the whole way, marked in every message."""
-        engine = self._engine
-        watch = self._contact(command, "leak", say("{name} is no leak button here", name=repr(command.alarm)))
-        for page in engine.book.pages.values():
-            real = page.definition.custody and page.definition.severity == "critical"
-            if real and page.alarm.standing and page.definition.name != watch.name:
-                raise Refused(say("no drill while {alarm} stands", alarm=page.definition.name))
-        given = Given(by=command.by, note=command.note, reason="drill")
-        what = both(STANDS["drill"], name=watch.name, place=watch.config.place or "-")
-        engine.book.signal(watch.name, Signal.DRILL, command.at, given, Evidence(what, reason="drill"))
-        return engine.answers.summary(engine.book.pages[watch.name])
 
     # ---- what stays until it is ended by name --------------------------------------------------------------------
 

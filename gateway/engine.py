@@ -315,12 +315,16 @@ class Engine:
 
     def find_all(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
-            self.book.find(finding)
+            if finding.signal is Signal.DRILL:
+                self.day.trials.press(finding)
+            else:
+                self.book.find(finding)
             watch = self.watches.get(finding.alarm)
             if watch is not None:
                 self.lamps.show(watch, self.stored, finding.at)
             if finding.given.reason == TAGGED:
                 self.find_all(self.day.tagged(finding.alarm, finding.at))
+            self.day.trials.settle(finding.at)
 
     def show(self, now: Moment) -> None:
         """Lamps, seals and the siren as they stand now."""
@@ -367,10 +371,12 @@ class Engine:
 
     def _stored(self, message: Stored) -> None:
         self.stored = max(self.stored, message.number)
+        self.day.trials.stored(message.number, message.at)
         self.show(message.at)
 
     def _accepted(self, message: Accepted) -> None:
         self.book.accepted(message.sink, message.number, None, message.at)
+        self.day.trials.accepted(message.sink, message.number, message.at)
 
     def _not_taken(self, message: NotTaken) -> None:
         why = "refused" if message.code is None or message.code >= REFUSED_FROM else "nobody listens"
@@ -380,6 +386,7 @@ class Engine:
     def _passed(self, page: Page, transition: Transition) -> None:
         self.escalation.passed(page, transition)
         self.burden.passed(page.definition.name, transition)
+        self.day.trials.passed(page, transition)
 
     def _silent(self, alarm: str) -> bool:
         """Whether this is an alarm of a contact that must make no sound at the venue."""

@@ -50,6 +50,7 @@ PATTERNS: dict[LampStep, Pattern] = {
     LampStep.DRILL: Pattern((0.8, 0.2, 0.2, 0.2), N_("long, short: a drill")),
 }
 
+DRILL_BUZZER = Pattern((0.1, 0.2, 0.1, 2.6), N_("two short beeps every three seconds: a drill"))
 BUZZER = Pattern((0.3, 0.7), N_("the buzzer beeps once a second until somebody at the command centre answers"))
 
 

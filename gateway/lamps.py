@@ -7,6 +7,7 @@ from typing import Protocol
 from drivers.contact import ContactState
 from gateway.alarms import UNACKNOWLEDGED
 from gateway.book import Book, Page
+from gateway.day.trial import drill_of
 from gateway.lamp import LampStep
 from gateway.moment import Moment
 from gateway.watches import ContactWatch
@@ -35,7 +36,9 @@ class Lamps:
         if watch.config.lamp_pin is None and watch.config.buzzer_pin is None:
             return
         page = self._book.pages[watch.name]
-        sound = page.alarm.state in UNACKNOWLEDGED and not watch.config.silent
+        drill = self._book.pages[drill_of(watch.name)].alarm
+        unseen = page.alarm.state in UNACKNOWLEDGED or drill.state in UNACKNOWLEDGED
+        sound = unseen and not watch.config.silent
         shown = (self._step(watch, page, stored, now), sound)
         if self._shown.get(watch.name) != shown:
             self._shown[watch.name] = shown
@@ -43,12 +46,12 @@ class Lamps:
 
     def _step(self, watch: ContactWatch, page: Page, stored: int, now: Moment) -> LampStep:
         alarm = page.alarm
+        if not alarm.standing and self._book.pages[drill_of(watch.name)].alarm.standing:
+            return LampStep.DRILL
         if not alarm.standing:
             faults = (self._book.pages.get(f"{watch.name}-{fault}") for fault in ("line", "pin"))
             faulty = any(fault is not None and fault.alarm.standing for fault in faults)
             return LampStep.FAULT if faulty or watch.state is ContactState.UNKNOWN else LampStep.SAFE
-        if alarm.drill:
-            return LampStep.DRILL
         if alarm.acknowledged is not None:
             return LampStep.ACKNOWLEDGED
         if alarm.received_by:

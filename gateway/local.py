@@ -76,6 +76,22 @@ def _pin(by: str, file: Path | None) -> str:
     return file.read_text().strip() if file else getpass.getpass(say("PIN of {by}: ", by=by))
 
 
+def drill_main(args: argparse.Namespace) -> int:
+    """`drill NAME`, `drill --contact NAME`, either with `--end`."""
+    name = args.contact or args.name
+    if name is None or (args.contact and args.name):
+        raise Refused(say("name a leak button, or a contact after --contact"))
+    answer = _act(args, alarm=name, test=bool(args.contact) and not args.end, end=args.end)
+    if args.json:
+        print(json.dumps(answer, ensure_ascii=False))
+    elif "text" in answer and "alarm" not in answer:
+        print(answer["text"])
+    else:
+        state = word(answer["state"])
+        print(say("{alarm}: {state}, revision {revision}", **{**answer, "state": state}))
+    return 0
+
+
 def status_main(args: argparse.Namespace) -> int:
     answer = _good(ask(args.state, {"verb": "status"}))
     if args.json:

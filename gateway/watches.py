@@ -16,6 +16,7 @@ from gateway.alarms import Definition, Given, Signal
 from gateway.alarms import Step as EscalationStep
 from gateway.catalogue import both
 from gateway.config import Contact
+from gateway.day.trial import Trial, drill_of
 from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, Moment
 from gateway.seals import PARTS, Guard, Movement, Row, alarm_of, moved, stayed
@@ -50,6 +51,7 @@ class ContactWatch:
     openings: int = 0
     guard: Guard = field(default_factory=Guard)
     seal: str | None = None  # as it was last published
+    trial: Trial | None = None  # a test of it by a named person is open
     _chatter: Chatter = field(default_factory=Chatter)
     _held: Moment | None = None  # pressed, and counts from then on if it is not released before
 
@@ -93,6 +95,20 @@ class ContactWatch:
                 ),
                 self._text(alarm_of(kind, part)),
             )
+        yield (
+            Definition(
+                drill_of(self.name),
+                kind,
+                _SEVERITY[kind],
+                stream,
+                place=self.config.place,
+                latching=True,
+                custody=True,  # the whole way and back, whatever the contact is: with a receipt, and never put aside
+                escalation=escalation if custody else (),
+                drill=True,
+            ),
+            both(STANDS["drill"], name=self.name, place=self.config.place or "-"),
+        )
         for fault in FAULTS if self.config.pin_other is not None else FAULTS[1:]:
             yield (
                 Definition(
@@ -125,14 +141,17 @@ class ContactWatch:
     def due(self) -> int | None:
         """mono_ns at which `advance` must be called."""
         held = None if self._held is None else self._held.mono_ns
-        times = [t for t in (self.filter.due(), self._chatter.due(), held) if t is not None]
+        trial = None if self.trial is None else self.trial.due(self.config.hold).mono_ns
+        times = [t for t in (self.filter.due(), self._chatter.due(), held, trial) if t is not None]
         return min(times, default=None)
 
     def advance(self, now: Moment) -> Iterator[Finding]:
         for change in self.filter.advance(now.mono_ns):
             yield from self._hold_over(change.since_mono_ns)
+            yield from self._trial_over(now, change.since_mono_ns)
             yield from self._changed(change, now)
         yield from self._hold_over(now.mono_ns)
+        yield from self._trial_over(now, now.mono_ns)
         report = self._chatter.advance(now.mono_ns)
         if report is not None:
             reason = f"{report.edges} edges"
@@ -158,6 +177,12 @@ class ContactWatch:
         at = now.after((change.since_mono_ns - now.mono_ns) / NANO)
         before, self.state, self.since = self.state, change.state, at
         yield from self._line(change, before, at)
+        if self.trial is not None:
+            if self.trial.takes(change, at):
+                yield self._drill(self.trial, at)
+                return
+            if self.trial.pressed is not None and change.state in (ContactState.SAFE, ContactState.ACTIVE):
+                self.trial = None  # released in time, or pressed again: from now on everything is real
         self.openings += change.opening
         if self.config.kind == "seal":
             yield from self._door(change, before, at)
@@ -167,14 +192,38 @@ class ContactWatch:
         elif change.opening and self.config.hold:
             self._held = at.after(self.config.hold)
         elif change.state is ContactState.ACTIVE:
-            counted = change.opening and self.config.kind in (*CUSTODY_KINDS, "fire")
-            reason = "found-at-start" if change.found_at_start else None
-            yield self._find("", Signal.PRESS if counted else Signal.BREACH, at, reason)
+            yield self._active(at, "found-at-start" if change.found_at_start else None, opening=change.opening)
         elif change.state is ContactState.SAFE:
             if self._held is not None:
                 self._held = None
                 yield self._note("released-early", at)
             yield self._find("", Signal.CLEAR, at, None)
+
+    def _active(self, at: Moment, reason: str | None, *, opening: bool) -> Finding:
+        counted = opening and self.config.kind in (*CUSTODY_KINDS, "fire")
+        return self._find("", Signal.PRESS if counted else Signal.BREACH, at, reason)
+
+    def _drill(self, trial: Trial, at: Moment) -> Finding:
+        """The first press of a test: an alarm of its own, marked as a drill."""
+        what = both(STANDS["test"], name=self.name, place=self.config.place or "-")
+        given = Given(by=trial.by, note=trial.note, reason="test")
+        return Finding(drill_of(self.name), Signal.DRILL, at, Evidence(what, reason="test"), given)
+
+    def _trial_over(self, now: Moment, mono_ns: int) -> Iterator[Finding]:
+        """A press that is held is real; and the time of a test passes."""
+        trial = self.trial
+        if trial is None or (due := trial.due(self.config.hold)).mono_ns > mono_ns:
+            return
+        self.trial = None
+        at = now.after((due.mono_ns - now.mono_ns) / NANO)
+        if trial.pressed is None:
+            yield Finding(self.name, Signal.UPDATE, at, Evidence(self._text("test-over")), Given(reason="test-over"))
+            return
+        self.openings += 1
+        if self.config.kind == "seal":
+            yield from (self._of_seal(row, at) for row in moved(Movement.OPENED, self.guard, was_open=False))
+        else:
+            yield self._active(at, "held-in-test", opening=True)
 
     def _hold_over(self, mono_ns: int) -> Iterator[Finding]:
         """Pressed for the whole guard time: now it counts. (Whatever else came of the wire than its release, too.)"""

@@ -5,6 +5,7 @@
     start  = 2026-06-07T09:00:00        # by the venue's clock; the first tick
     end    = 09:10:00                   # the last one; a time of the same day or a date and time
     tick   = "1s"
+    watch  = ["duty-patrol"]            # further alarms whose events are looked at
     [config]                            # a configuration as contract.md has it; `venue` may be left out
     [[do]]                              # in the order of `at`; one action each:
     at = 09:00:30
@@ -92,6 +93,7 @@ class Scenario:
     tick_s: float
     actions: tuple[Mapping[str, Any], ...]
     events: tuple[Mapping[str, Any], ...]
+    watch: tuple[str, ...] = ()
 
 
 def load(path: Path) -> Scenario:
@@ -108,6 +110,7 @@ def load(path: Path) -> Scenario:
         tick_s=seconds(table.pop("tick", "1s")),
         actions=tuple(table.pop("do", ())),
         events=tuple(table.pop("event", ())),
+        watch=tuple(table.pop("watch", ())),
     )
     if table:
         raise ValueError(f"{path.name}: nobody reads {', '.join(table)}")
@@ -218,26 +221,32 @@ def _messages(points: Mapping[str, Any], now: Moment) -> Iterator[Readings]:
 
 def _command(command: Mapping[str, Any], subject: Subject, now: Moment) -> Iterator[str]:
     arguments = {"for_s": seconds(command["for"])} if "for" in command else {}
+    arguments |= command.get("arguments", {})
     said = subject.command(
         Command(
             verb=command["verb"],
             by=command.get("by", ""),
             at=now,
-            alarm=command["alarm"],
+            alarm=command.get("alarm"),
             revision=command.get("seen"),
             note=command.get("note"),
             arguments=arguments,
+            witness=command.get("with"),
         )
     )
     expected = command.get("refused")
     if (said is None) != (expected is None) or (expected is not None and expected not in str(said)):
-        yield f"{command['verb']} {command['alarm']} by {command.get('by')}: expected {expected!r}, was told {said!r}"
+        who = f"{command['verb']} {command.get('alarm')} by {command.get('by')}"
+        yield f"{who}: expected {expected!r}, was told {said!r}"
 
 
 def differences(scenario: Scenario, events: list[dict[str, Any]]) -> list[str]:
-    """Where the events are not those that the scenario expects, one line each; empty when they are."""
+    """Where the events are not those that the scenario expects, one line each; empty when they are.
+
+    `watch` of the file names further alarms that are looked at.
+    """
     parts = (f"{name}{part}" for name in scenario.config.contact for part in ("", "-line", "-found"))
-    ours = {*scenario.config.rule, *parts}
+    ours = {*scenario.config.rule, *parts, *scenario.watch}
     shipped = tuple(f"{rule_sets.load(name).short}-" for name in scenario.config.rule_sets)
     got = [event for event in events if event["alarm"] in ours or event["alarm"].startswith(shipped)]
     counted: dict[str, list[str]] = {}
@@ -258,9 +267,16 @@ def differences(scenario: Scenario, events: list[dict[str, Any]]) -> list[str]:
         wrong += [
             f"event {i + 1}, {key}: expected {value!r}, got {_short(event)}"
             for key, value in expected.items()
-            if event.get(key) != value
+            if not _agrees(value, event.get(key))
         ]
     return wrong
+
+
+def _agrees(expected: Any, got: Any) -> bool:
+    """Of a table (`details.lost_s = 3.0`) only what is given is compared."""
+    if isinstance(expected, Mapping) and isinstance(got, Mapping):
+        return all(_agrees(value, got.get(key)) for key, value in expected.items())
+    return bool(expected == got)
 
 
 def _short(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,11 +53,11 @@ def test_a_drill_walks_the_whole_way_with_every_message_marked(bench: Bench) -> 
     """G8: raised, received, acknowledged, reset; the mark is in every event and state, the lamp has its own pattern."""
     answer = bench.act("drill", "leak-button", note="monthly")
     lamp = bench.out.lamps["leak-button"][0]
-    state = bench.out.retained["custody/alarm/leak-button"]
+    state = bench.out.retained["custody/alarm/leak-button-drill"]
     receipt(bench, custody(bench)[0]["hash"])
-    bench.act("ack", "leak-button")
-    bench.act("reset", "leak-button", note="drill is over")
-    after = bench.out.retained["custody/alarm/leak-button"]
+    bench.act("ack", "leak-button-drill")
+    bench.act("reset", "leak-button-drill", note="drill is over")
+    after = bench.out.retained["custody/alarm/leak-button-drill"]
 
     assert answer["ok"]
     assert ["raised", "received", "acknowledged", "reset"] == [e["transition"] for e in custody(bench)]
@@ -65,7 +65,7 @@ def test_a_drill_walks_the_whole_way_with_every_message_marked(bench: Bench) -> 
     assert "DRILL" in custody(bench)[0]["text"]["en"]
     assert (LampStep.DRILL, LampStep.SAFE) == (lamp, bench.out.lamps["leak-button"][0])
     assert (True, False) == (state["drill"], after["drill"])
-    assert [] == problems("exam/v1/zj-no1/custody/alarm/leak-button", encode(state).replace(b"run-1", b"0" * 16))
+    assert [] == problems("exam/v1/zj-no1/custody/alarm/leak-button-drill", encode(state).replace(b"run-1", b"0" * 16))
     assert all(e.needs_receipt for e in bench.out.made if e.stream == "custody" and b'"received"' not in e.body)
 
 
@@ -80,7 +80,7 @@ def test_a_real_press_in_a_drill_is_real(bench: Bench) -> None:
     assert drilled != raised[1]["activation"]
     assert "was pressed" in raised[1]["text"]["en"]
     assert LampStep.PRESSED == bench.out.lamps["leak-button"][0]
-    assert not bench.out.retained["custody/alarm/leak-button"]["drill"]
+    assert not bench.out.retained["custody/alarm/leak-button-drill"]["drill"]
 
 
 @pytest.mark.parametrize("acknowledged", [True, False])
@@ -88,9 +88,9 @@ def test_a_forgotten_drill_ends_by_itself(bench: Bench, acknowledged: bool) -> N
     """At most 15 minutes, whoever has forgotten it; what follows is not marked."""
     bench.act("drill", "leak-button", note="monthly")
     if acknowledged:
-        bench.act("ack", "leak-button")
+        bench.act("ack", "leak-button-drill")
     bench.wait(899)
-    before = bench.state("leak-button")
+    before = bench.state("leak-button-drill")
     bench.wait(2)
     bench.press()
 
@@ -107,7 +107,7 @@ def test_a_drill_ends_with_a_restart(bench: Bench) -> None:
     bench.restart()
 
     assert ("expired", "restart", True) == tuple(custody(bench)[-1][key] for key in ("transition", "reason", "drill"))
-    assert "normal" == bench.state("leak-button")
+    assert "normal" == bench.state("leak-button-drill")
     assert {} == bench.out.latched
 
 

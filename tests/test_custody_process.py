@@ -49,7 +49,7 @@ def test_a_door_is_opened_by_two_a_drill_is_held_and_an_old_button_is_retired(tm
         until(lambda: gateway.contact("door") == "safe", what="the closed door")
         quiet = [alarm for alarm in gateway.standing() if alarm.startswith("door")]
         drilled = gateway.command("drill", "leak-button", *by["chen"])
-        why = gateway.command("why", "leak-button")
+        why = gateway.command("why", "leak-button-drill")
         limits = gateway.command("limits")
         gateway.stop()
 
@@ -74,7 +74,7 @@ def test_a_door_is_opened_by_two_a_drill_is_held_and_an_old_button_is_retired(tm
     assert "a drill: it ends by itself" in why
     assert "no limit is in force now" in limits
     assert "disarm-old-button" in kept
-    assert "leak-button" not in kept  # the drill ended with the restart
+    assert "leak-button-drill" not in kept  # the drill ended with the restart
     assert armed == "cut"  # nothing is at its pins any more: it is watched, and that is an alarm
     assert "nothing to retire" in present
     assert "old-button is retired" in retired

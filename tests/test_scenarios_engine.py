@@ -51,9 +51,11 @@ class OnTheBench(Bench):
 
     def command(self, command: Command) -> str | None:
         self._to(command.at)
-        page = self.engine.book.pages[command.alarm or ""]
+        page = self.engine.book.pages.get(command.alarm or "")
         answers: list[dict[str, Any]] = []
-        seen = page.alarm.revision if command.verb == "reset" and command.revision is None else command.revision
+        seen = (
+            page.alarm.revision if page and command.verb == "reset" and command.revision is None else command.revision
+        )
         self.engine.handle(
             Command(
                 command.verb,
@@ -63,6 +65,7 @@ class OnTheBench(Bench):
                 revision=seen,
                 note=command.note,
                 arguments=command.arguments,
+                witness=command.witness,
                 reply=answers.append,
             )
         )

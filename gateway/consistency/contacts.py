@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gateway.catalogue import N_
 from gateway.complaints import Location, Problem, error, phrase, warning
 from gateway.config import Config, Contact
+from gateway.day.wording import DUTIES
 from gateway.health import SYSTEM
 from gateway.seals import PARTS
 from gateway.values import CUSTODY_KINDS
@@ -14,10 +15,11 @@ from gateway.values import CUSTODY_KINDS
 LONGEST_GLITCH_S = 0.5  # a hurried press is about 0.1 s
 LONGEST_SETTLE_S = 5.0
 LONGEST_HOLD_S = 5.0  # a frightened person holds nothing for long
-CONTACT_ALARMS = ("", "-line", "-pin", "-chatter")  # each contact's alarms are called so
+CONTACT_ALARMS = ("", "-line", "-pin", "-chatter", "-drill")  # each contact's alarms are called so
 SEAL_ALARMS = tuple(f"-{part}" for part in PARTS if part)  # a sealed door's as well
 PULLED_UP = (2, 3)  # 1.8 kOhm resistors on the board
 PRECEDENCE = ("leak", "seal", "tamper")  # whoever comes first keeps a pin that is given twice
+PAGES = ("custody", "log", "stage", *(f"duty-{kind}" for kind in DUTIES))  # of the exam day
 BOARD_PINS = (0, 1)  # read at every start to find an add-on board
 
 
@@ -109,7 +111,7 @@ def pins(config: Config) -> Iterator[Problem]:
 
 def alarm_names(config: Config) -> Iterator[Problem]:
     """Alarms are known by their names alone, so no two things may give the same one."""
-    taken = {name: phrase(N_("the gateway itself")) for name in (*SYSTEM, "link-mqtt", "link-second", "custody")}
+    taken = {name: phrase(N_("the gateway itself")) for name in (*SYSTEM, "link-mqtt", "link-second", *PAGES)}
     names = [(("contact", name), name + end) for name in config.contact for end in CONTACT_ALARMS]
     seals = [name for name, contact in config.contact.items() if contact.kind == "seal"]
     names += [(("contact", name), name + end) for name in seals for end in SEAL_ALARMS]

@@ -13,6 +13,7 @@ from gateway.day.duty_watch import DutyWatch, alarm_of
 from gateway.day.entries import ENTRIES, Pairs, arguments_of, entry_of
 from gateway.day.incidents import Stands, chosen, prefilled
 from gateway.day.stages import LOCKED, Stage, frozen, stage
+from gateway.day.trials import Trials
 from gateway.day.wording import CONFIGURATION_URGENT, CONFIGURATION_WAITS, DUTIES, INCIDENTS, REFUSED_IN_SESSION, STAGE
 from gateway.day.wording import ENTRIES as SAID
 from gateway.day.wording import STAGES as STAGE_WORDS
@@ -35,6 +36,7 @@ class Day:
         self._engine = engine
         self.duties = DutyWatch.of(engine.config, engine.book.zone)
         self._pairs = Pairs({})
+        self.trials = Trials(engine)
         self._stage: Stage | None = None
         self._entries: Mapping[str, Callable[[Command, str, tuple[str, ...]], Iterator[Finding]]] = {
             **dict.fromkeys(DUTIES, self._duty),
@@ -70,6 +72,7 @@ class Day:
 
     def tick(self, now: Moment) -> Iterator[Finding]:
         yield from self._stages(now)
+        yield from self.trials.records(now)
         yield from self.duties.tick(self._since(now), now)
 
     def _since(self, now: Moment) -> Moment | None:

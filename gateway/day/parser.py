@@ -1,4 +1,4 @@
-"""The command line of the exam day: `log`."""
+"""The command line of the exam day: `log` and `drill`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ def add_day_parsers(verbs: Any, stateful: argparse.ArgumentParser, tables: argpa
     log = verbs.add_parser("log", help=text, description=text, parents=[stateful, tables])
     log.set_defaults(handler="gateway.local:log_main", verb="log")
     log.add_argument("kind", choices=[*ENTRIES], metavar="KIND", help=say("one of: {known}", known=", ".join(ENTRIES)))
-    log.add_argument("--by", required=True, metavar="PERSON", help=say("who acts: a person of the configuration"))
     log.add_argument("--with", dest="second", metavar="PERSON", help=say("the second person, at the same terminal"))
-    log.add_argument("--note", help=say("a note or reason"))
     log.add_argument("--room", metavar="ROOM", help=say("disinfection and ventilation: the room"))
     log.add_argument("--to", metavar="PLACE", help=say("custody-moved: where to"))
     log.add_argument("--session", metavar="NAME", help=say("session-moved: which session"))
@@ -30,5 +28,22 @@ def add_day_parsers(verbs: Any, stateful: argparse.ArgumentParser, tables: argpa
     log.add_argument("--gate", metavar="NAME", help=say("second-measurement: which entrance"))
     log.add_argument("--number", metavar="N", help=say("second-measurement: the running number"))
     log.add_argument("--value", metavar="36.8", help=say("second-measurement: degC"))
-    log.add_argument("--pin-file", type=Path, help=say("file with the PIN (default: asked for)"))
+    _pin(log)
     log.add_argument("--with-pin-file", type=Path, help=say("file with the PIN of the second person"))
+    text = say("hold a drill: the whole way to the far end and back, every message marked")
+    drill = verbs.add_parser("drill", help=text, description=text, parents=[stateful, tables])
+    drill.set_defaults(handler="gateway.local:drill_main", verb="drill")
+    drill.add_argument(
+        "name", nargs="?", metavar="NAME", help=say("a leak button: an alarm of its own, at most 15 min")
+    )
+    drill.add_argument(
+        "--contact", metavar="NAME", help=say("test any contact: its first short press within 60 s is a drill")
+    )
+    drill.add_argument("--end", action="store_true", help=say("end the drill of this contact"))
+    _pin(drill)
+
+
+def _pin(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--by", required=True, metavar="PERSON", help=say("who acts: a person of the configuration"))
+    verb.add_argument("--note", help=say("a note or reason"))
+    verb.add_argument("--pin-file", type=Path, help=say("file with the PIN (default: asked for)"))

@@ -17,7 +17,7 @@ from typing import Any
 from drivers.contact import Wiring
 from gateway.catalogue import sentence
 from gateway.config import Contact
-from gateway.lamp import BUZZER, PATTERNS, LampStep
+from gateway.lamp import BUZZER, DRILL_BUZZER, PATTERNS, LampStep
 from gateway.moment import NANO, Clock, Moment
 from gateway.sources.outputs import LONGEST_BEAT_S, Signal, Siren, claim_signal, pin_sentence
 from gateway.sources.pins import Backend, PinTrouble, given_backend, real_backend
@@ -267,7 +267,8 @@ class Contacts:
         post.since = post.since or now
         elapsed_s = now.seconds_since(post.since) * self._clock.pause(1.0)  # real seconds: people watch it
         left_s = LONGEST_BEAT_S
-        for name, pattern in (("lamp", PATTERNS[post.step]), ("buzzer", BUZZER if post.sound else None)):
+        sound = DRILL_BUZZER if post.step is LampStep.DRILL else BUZZER
+        for name, pattern in (("lamp", PATTERNS[post.step]), ("buzzer", sound if post.sound else None)):
             signal: Signal | None = getattr(post, name)
             try:
                 if signal is not None:

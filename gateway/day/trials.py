@@ -1,0 +1,207 @@
+"""Drills and tests: begun by a named person, ended by him, by time, by a restart or by anything real; each recorded.
+
+A drill is an alarm of its own (`NAME-drill`), marked in every message, and walks the whole way to the far end and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from drivers.contact import ContactState
+from gateway.alarm_words import Alarm, Given, Signal, State, Transition
+from gateway.book import Page
+from gateway.catalogue import both, say
+from gateway.day.trial import TEST_S, Trial, drill_of
+from gateway.day.wording import DRILL_RECORD
+from gateway.errors import Refused
+from gateway.findings import Evidence, Finding
+from gateway.moment import Moment
+from gateway.values import Command
+from gateway.watches import ContactWatch
+from gateway.wording import STANDS
+
+if TYPE_CHECKING:  # the engine hands commands on, and we act on the engine
+    from gateway.engine import Engine
+
+
+@dataclass(slots=True)
+class Hops:
+    """How far a drill has come, and when; `raised` None: it was raised by the run before."""
+
+    contact: str
+    by: str | None
+    note: str | None
+    how: str  # "drill" or "test"
+    number: int
+    raised: Moment | None
+    stored: Moment | None = None
+    accepted: dict[str, Moment] = field(default_factory=dict)
+    received: dict[str, Moment] = field(default_factory=dict)
+    acknowledged: tuple[str | None, Moment] | None = None
+
+    def ms(self, at: Moment | None) -> int | None:
+        """Milliseconds after the raise, by the monotonic clock."""
+        return None if at is None or self.raised is None else round(at.seconds_since(self.raised) * 1000)
+
+
+class Trials:
+    """Owned by the engine's thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._running: dict[str, Hops] = {}  # by the drill's alarm
+        self._over: list[tuple[Hops, str]] = []  # to be recorded, with how it ended
+
+    # ---- what a person asks --------------------------------------------------------------------------------------
+
+    def command(self, command: Command) -> dict[str, Any]:
+        """`drill NAME`; with `test` the next short press of the contact is the drill; with `end` it is over."""
+        if command.arguments.get("end"):
+            return self._end(command)
+        if command.arguments.get("test"):
+            return self._test(command)
+        engine = self._engine
+        watch = engine.watches.get(command.alarm or "")
+        if watch is None or watch.config.kind != "leak":
+            raise Refused(say("{name} is no leak button here", name=repr(command.alarm)))
+        self._nothing_real()
+        if watch.trial is not None:
+            raise Refused(say("the contact {name} is being tested", name=watch.name))
+        given = Given(by=command.by, note=command.note, reason="drill")
+        what = both(STANDS["drill"], name=watch.name, place=watch.config.place or "-")
+        page = engine.book.pages[drill_of(watch.name)]
+        engine.book.signal(drill_of(watch.name), Signal.DRILL, command.at, given, Evidence(what, reason="drill"))
+        return engine.answers.summary(page)
+
+    def _test(self, command: Command) -> dict[str, Any]:
+        engine, now = self._engine, command.at
+        engine.day.check(command, "test")
+        watch = engine.watches.get(command.alarm or "")
+        if watch is None:
+            raise Refused(say("there is no contact {name} here", name=repr(command.alarm)))
+        self._nothing_real()
+        if not command.by:
+            raise Refused(say("who asks? This is done only by a named person"))
+        if watch.trial is not None or engine.book.pages[drill_of(watch.name)].alarm.state is not State.NORMAL:
+            raise Refused(say("the contact {name} is being tested", name=watch.name))
+        if watch.state is not ContactState.SAFE:
+            raise Refused(say("the contact {name} is not in its safe state: bring it there first", name=watch.name))
+        watch.trial = Trial(command.by, command.note, now.after(TEST_S))
+        engine.find_all([self._asked(watch, command)])
+        said = say("press {name} once, shortly, within 60 s; a second press or a long one is real", name=watch.name)
+        return {"contact": watch.name, "until": watch.trial.until.text(engine.book.zone), "text": said}
+
+    def _asked(self, watch: ContactWatch, command: Command) -> Finding:
+        text = both(STANDS["test-asked"], name=watch.name, place=watch.config.place or "-", by=command.by)
+        given = Given(by=command.by, note=command.note, reason="test-asked")
+        return Finding(watch.name, Signal.UPDATE, command.at, Evidence(text, reason="test-asked"), given)
+
+    def _end(self, command: Command) -> dict[str, Any]:
+        engine = self._engine
+        name = drill_of(command.alarm or "")
+        page = engine.book.pages.get(name)
+        if page is None or not (page.alarm.drill and page.alarm.standing):
+            raise Refused(say("no drill of {name} is going on", name=repr(command.alarm)))
+        given = Given(by=command.by, note=command.note, reason="drill-ended")
+        engine.book.signal(name, Signal.EXPIRE, command.at, given)
+        engine.find_all(self.records(command.at))
+        return engine.answers.summary(page)
+
+    def _nothing_real(self) -> None:
+        """Nothing real is ever mixed with a drill."""
+        for page in self._engine.book.pages.values():
+            if _real(page):
+                raise Refused(say("no drill while {alarm} stands", alarm=page.definition.name))
+
+    # ---- what happens --------------------------------------------------------------------------------------------
+
+    def press(self, finding: Finding) -> None:
+        """The press of a test. Should its drill not be possible after all, it is real."""
+        book, contact = self._engine.book, finding.alarm.removesuffix("-drill")
+        try:
+            book.find(finding)
+        except Refused:
+            book.signal(contact, Signal.PRESS, finding.at, Given(reason="no-drill"))
+
+    def settle(self, now: Moment) -> None:
+        """A drill is over as soon as something real of custody stands."""
+        book = self._engine.book
+        if self._running and any(_real(page) for page in book.pages.values()):
+            for name in tuple(self._running):
+                book.signal(name, Signal.EXPIRE, now, Given(reason="real-alarm"))
+        for watch in self._engine.watches.values():
+            if watch.trial is not None and watch.trial.pressed is None and any(map(_real, book.pages.values())):
+                watch.trial = None
+
+    def passed(self, page: Page, transition: Transition) -> None:
+        """A transition of any alarm was recorded."""
+        name, at, given = page.definition.name, transition.at, transition.given
+        if not page.definition.drill:
+            return
+        hops = self._running.get(name)
+        if transition.name == "raised" and page.last is not None:
+            contact = name.removesuffix("-drill")
+            self._running[name] = Hops(contact, given.by, given.note, given.reason or "drill", page.last.number, at)
+        elif hops is not None and transition.name == "received" and given.by:
+            hops.received.setdefault(given.by, at)
+        elif hops is not None and transition.name == "acknowledged":
+            hops.acknowledged = (given.by, at)
+        elif transition.name in ("reset", "expired"):
+            left = Hops(name.removesuffix("-drill"), None, None, "drill", 0, None)
+            self._over.append((self._running.pop(name, left), given.reason or transition.name))
+
+    def stored(self, number: int, now: Moment) -> None:
+        for hops in self._running.values():
+            if hops.stored is None and hops.number <= number:
+                hops.stored = now
+
+    def accepted(self, sink: str, number: int, now: Moment) -> None:
+        for hops in self._running.values():
+            if hops.number == number:
+                hops.accepted.setdefault(sink, now)
+
+    def records(self, now: Moment) -> Iterator[Finding]:
+        """The record of each drill that is over (演练记录), once."""
+        over, self._over = self._over, []
+        for hops, ended in over:
+            details = self._details(hops, ended)
+            silent = ", ".join(details["silent"]) or "-"
+            what = both(DRILL_RECORD, name=hops.contact, by=hops.by or "-", silent=silent)
+            evidence = Evidence(what, reason="drill-record", details=details)
+            given = Given(by=hops.by, note=hops.note, reason="drill-record")
+            yield Finding(drill_of(hops.contact), Signal.UPDATE, now, evidence, given)
+
+    def _details(self, hops: Hops, ended: str) -> dict[str, Any]:
+        config, zone = self._engine.config, self._engine.book.zone
+        stream = self._engine.book.pages[drill_of(hops.contact)].definition.stream
+        sinks = [] if config.mqtt is None else ["mqtt"] if config.mqtt.second is None else ["mqtt", "second"]
+        stations = [station.id for station in config.station if stream in station.streams]
+        known = hops.raised is not None
+        silent = [] if hops.stored else ["card"]
+        silent += [sink for sink in sinks if sink not in hops.accepted]
+        silent += [station for station in stations if station not in hops.received]
+        silent += [] if hops.acknowledged else ["acknowledgement"]
+        person, at = hops.acknowledged or (None, None)
+        return {
+            "contact": hops.contact,
+            "how": hops.how,
+            "by": hops.by,
+            "raised": None if hops.raised is None else hops.raised.text(zone),
+            "clock": None if hops.raised is None else hops.raised.clock.value,
+            "stored_ms": hops.ms(hops.stored),
+            "accepted_ms": {sink: hops.ms(each) for sink, each in hops.accepted.items()},
+            "received_ms": {station: hops.ms(each) for station, each in hops.received.items()},
+            "acknowledged_ms": hops.ms(at),
+            "acknowledged_by": person,
+            "ended": ended,
+            "silent": silent if known else ["unknown"],
+        }
+
+
+def _real(page: Page) -> bool:
+    """Leak, seal, tamper and their faults, while they stand and are no drill."""
+    alarm: Alarm = page.alarm
+    definition = page.definition
+    return definition.custody and not definition.drill and definition.severity == "critical" and alarm.standing
