@@ -56,6 +56,7 @@ __all__ = [
     "due",
     "resume",
     "step",
+    "unseen",
 ]
 
 
@@ -361,7 +362,7 @@ def _open(case: _Case, way: Way, alarm: Alarm) -> Alarm:
             alarm, activation=case.new_id(), standing=True, raised=case.now, openings=0, drill=drill, stuck=False
         )
     return replace(
-        _unseen(alarm, None if alarm.state in HIDDEN else case.now),
+        unseen(alarm, None if alarm.state in HIDDEN else case.now),
         openings=alarm.openings + 1,
         opening=alarm.revision,
         received_by=(),
@@ -370,11 +371,11 @@ def _open(case: _Case, way: Way, alarm: Alarm) -> Alarm:
 
 def _unhide(case: _Case, alarm: Alarm) -> Alarm:
     """Back from the shelf: if it stands, it stands unacknowledged, and its escalation begins again."""
-    return replace(_unseen(alarm, case.now), hidden_by=None, hidden_note=None, shelved_until=None)
+    return replace(unseen(alarm, case.now), hidden_by=None, hidden_note=None, shelved_until=None)
 
 
-def _unseen(alarm: Alarm, escalating: Moment | None) -> Alarm:
-    """Nobody has seen it as it stands now."""
+def unseen(alarm: Alarm, escalating: Moment | None) -> Alarm:
+    """Nobody has seen it as it stands now; `escalating`: from when the steps count, None for not at all."""
     return replace(
         alarm,
         basis=alarm.revision,

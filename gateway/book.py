@@ -14,19 +14,21 @@ from datetime import tzinfo
 from typing import Any, Protocol
 
 from drivers.quantities import Stream
-from gateway import alarms, payloads
+from gateway import alarms, payloads, takeover
 from gateway.alarms import UNACKNOWLEDGED, Alarm, Definition, Given, Signal, State, Transition
+from gateway.catalogue import both
 from gateway.findings import Evidence, Finding
 from gateway.journal.chain import Chain, Identity, uuid7
 from gateway.moment import Moment
 from gateway.payloads import Origin
 from gateway.snapshots import from_json, to_json, union
 from gateway.values import Event
-from gateway.wording import Text, happened
+from gateway.wording import GOES_ON, Text, happened
 
 log = logging.getLogger(__name__)
 
 ROUTINE = frozenset({"received"})  # events about receipts need none, or there would be no end of them
+_CONDITIONS = (Signal.BREACH, Signal.CLEAR, Signal.PRESS)
 REMEMBERED = 5000  # events whose hash and delivery are kept in mind
 
 
@@ -48,8 +50,14 @@ class Page:
     evidence: Evidence
     last: Event | None = None  # its last event of this run
     opening: int = 0  # number of the event that last raised or repeated it
+    before: Alarm = field(init=False)  # as the record had it when this run began
+    heard: Signal | None = None  # what the source last said of the condition in this run
+    found_at_start: bool = False  # this run raised it for a switch that was found active
     memory: Mapping[str, Any] | None = None  # committed with its events; what is below "public" is published too
     due_ns: int | None = None  # mono_ns at which time alone changes it; kept, because it is asked for at every message
+
+    def __post_init__(self) -> None:
+        self.before = self.alarm
 
     def stand(self, alarm: Alarm) -> None:
         """From now on the alarm stands so."""
@@ -112,6 +120,7 @@ class Book:
             page.evidence = Evidence.from_json(written.get("evidence"), page.evidence)
             page.memory = written.get("memory") or page.memory
         page.stand(page.alarm)
+        page.before = page.alarm
         self.pages[definition.name] = page
 
     def drop(self, names: Iterable[str], now: Moment) -> None:
@@ -135,18 +144,30 @@ class Book:
                 self.define(definition, {"zh": name, "en": name}, now)
 
     def adopt(self, name: str, found: Alarm, now: Moment) -> None:
-        """An alarm as a broker still holds it: it can add to what is known and never take away."""
+        """An alarm as a broker still holds it: it can add to what is known and never take away (`takeover.py`)."""
         page = self.pages.get(name)
-        if page is None or not found.standing:
+        if page is None or not takeover.adds(found, page.before.revision):
             return
-        newer = union([page.alarm, replace(found, name=name)])
-        if newer is page.alarm:
-            return
-        alarm, passed = alarms.resume(page.definition, newer, now)
-        page.stand(alarm)
-        self._record(page, passed)
+        if not page.alarm.standing:
+            alarm, passed = alarms.resume(page.definition, takeover.taken_up(page.alarm, found), now)
+            page.stand(alarm)
+            self._record(page, passed)
+        elif not found.drill:  # a drill ends with its run
+            self._join(page, found, now)
+        page.before = replace(page.before, revision=found.revision)  # the other broker may hold the same
         self.publish(page, now)
         self._latch()
+        if page.heard is Signal.CLEAR:  # said before, when nothing seemed to stand
+            self.signal(name, Signal.CLEAR, now)
+
+    def _join(self, page: Page, found: Alarm, now: Moment) -> None:
+        """This run has raised what in truth had never ended: it goes on as the same activation, and that is said."""
+        other = page.alarm.activation
+        alarm = takeover.joined(page.alarm, found, page.before, now, found_at_start=page.found_at_start)
+        page.stand(alarm)
+        what = both(GOES_ON, what=page.evidence.what, activation=found.activation or "-", other=other or "-")
+        evidence = replace(page.evidence, what=what)
+        self._record(page, [Transition("repeated", alarm, now, Given(reason="goes-on"))], evidence)
 
     def resume(self, now: Moment) -> None:
         """After a start: standing alarms of custody are said again, and every state is published."""
@@ -183,12 +204,15 @@ class Book:
         """
         page = self.pages[name]
         alarm, passed = alarms.step(page.definition, page.alarm, signal, now, lambda: uuid7(now.wall_ns), given=given)
+        page.found_at_start |= given.reason == "found-at-start" and alarm.opening > page.alarm.opening
         if alarm is not page.alarm:
             page.stand(alarm)
         if memory is not None:
             page.memory = memory
         if evidence is not None and signal is not Signal.UPDATE:
             page.evidence = evidence
+        if signal in _CONDITIONS:
+            page.heard = signal
         if passed:
             self._record(page, passed, evidence)
             self.publish(page, now)

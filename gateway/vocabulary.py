@@ -70,6 +70,7 @@ REASONS: dict[str, str] = {
     "ok": N_("ok"),
     "found-at-start": N_("found at the start"),
     "restart": N_("after a restart"),
+    "goes-on": N_("the alarm of before the restart goes on"),
     "stuck": N_("held for long"),
     "realarm": N_("still there"),
     "not a number": N_("not a number"),

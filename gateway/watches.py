@@ -176,6 +176,8 @@ class ContactWatch:
     def _changed(self, change: Change, now: Moment) -> Iterator[Finding]:
         at = now.after((change.since_mono_ns - now.mono_ns) / NANO)
         before, self.state, self.since = self.state, change.state, at
+        if before is ContactState.UNKNOWN and self.error is None:  # it can be read, whatever was before a restart
+            yield self._find("pin", Signal.CLEAR, at, None)
         yield from self._line(change, before, at)
         if self.trial is not None:
             if self.trial.takes(change, at):
