@@ -246,6 +246,10 @@ class Book:
         sent = self.sent.get(hash_)
         return sent.stream if sent is not None else None
 
+    def knows(self, hash_: str) -> bool:
+        """Whether this event is in mind."""
+        return hash_ in self.sent
+
     def receive(self, hash_: str, station: str, now: Moment) -> None:
         """A station has signed for an event. The same receipt again changes nothing."""
         sent = self.sent[hash_]

@@ -16,7 +16,7 @@ from gateway import book, gates, payloads
 from gateway.acts import Acts
 from gateway.alarms import Given, Signal, Step, Transition
 from gateway.answers import Answers
-from gateway.assembly import Plan
+from gateway.assembly import RECENT, Plan
 from gateway.book import Book, Page
 from gateway.burden import Burden
 from gateway.config import Config
@@ -48,6 +48,7 @@ from gateway.publisher import Publisher
 from gateway.seals import Seals
 from gateway.sinks.feeder import Piece
 from gateway.snapshots import from_json
+from gateway.unstored import Unstored
 from gateway.values import (
     Accepted,
     BusState,
@@ -144,6 +145,7 @@ class Engine:
         self.stored = 0
         self.config_sha256 = config_sha256
         self._key = ledger.identity.public
+        self._unstored = Unstored(ledger.chain.heads, ledger.chain.number, RECENT, ledger.knows)
         self.publisher = Publisher(ledger, outputs)
         self.lamps = Lamps(ledger, outputs)
         self.answers = Answers(self)
@@ -451,10 +453,9 @@ class Engine:
 
     def _left_behind(self, left: Mapping[str, Any], now: Moment) -> None:
         """An alarm as the run before last published it: what was sent and never stored is taken up and reported."""
-        last = left.get("event")
-        if isinstance(last, dict) and self.book.stream_of(str(last.get("hash"))) is None:
-            reason = f"{left['stream']}, run {last.get('run')}, seq {last.get('seq')}, hash {last.get('hash')}"
-            self.find_all(happening("sent-not-stored", now, text("unstored", "-", reason), reason))
+        missing = self._unstored.named(str(left["stream"]), left.get("event"))
+        if missing is not None:
+            self.find_all(happening("sent-not-stored", now, text("unstored", "-", missing), missing))
         try:
             found = from_json(left["life"], now)
         except (KeyError, TypeError, ValueError):

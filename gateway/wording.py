@@ -53,7 +53,7 @@ STANDS: dict[str, str] = {
     "link": N_("No connection to {name}: {reason}"),
     "refused": N_("Refused at {name}: {reason}"),
     "altered": N_("A retained state at the broker was altered by somebody else: {reason}"),
-    "unstored": N_("An event that was sent is not in the journal: {reason}"),
+    "unstored": N_("Sent, and not in the journal: {reason}"),
     "drill": N_("DRILL of the alarm {name} ({place})"),
     "test": N_("DRILL: the contact {name} was pressed in a test ({place})"),
     "test-asked": N_("{by} tests the contact {name}: its first short press within 60 s is a drill ({place})"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -303,12 +304,18 @@ def _missing(kept: Sequence[Mapping[str, Any]], heard: Sequence[Mapping[str, Any
     for event in kept:
         if event["hash"] not in arrived:
             yield f"never arrived: {_named(event)}"
-    reported = " ".join(str(event["reason"]) for event in kept if event["alarm"] == "sent-not-stored")
-    last = {(event["stream"], event["run"], event["alarm"]): event for event in heard}
+    reported = [str(event["reason"]) for event in kept if event["alarm"] == "sent-not-stored"]
     for event in heard:
-        final = last[event["stream"], event["run"], event["alarm"]]
-        if event["hash"] not in stored and event is final and event["hash"] not in reported:
+        if event["hash"] not in stored and not any(_reports(reason, event) for reason in reported):
             yield f"sent, not stored, not reported: {_named(event)}"
+
+
+def _reports(reason: str, event: Mapping[str, Any]) -> bool:
+    """Whether `custody, run 1f…, seq 3-5, hash …` names this event."""
+    found = re.fullmatch(r"(\w+), run (\w+), seq (\d+)(?:-(\d+))?, hash \w+", reason)
+    if found is None or (found[1], found[2]) != (event["stream"], event["run"]):
+        return False
+    return int(found[3]) <= event["seq"] <= int(found[4] or found[3])
 
 
 def _forked(kept: Sequence[Mapping[str, Any]], heard: Sequence[Mapping[str, Any]]) -> Iterator[str]:
