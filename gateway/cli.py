@@ -140,6 +140,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     devices.add_argument("name", nargs="?", metavar="NAME", help=say("wiring, stanza and traps of one"))
 
+    setup = command(
+        "setup", "gateway.setup.main:setup_main", say("a first configuration, by questions or a table"), stateful
+    )
+    setup.add_argument(
+        "config", type=Path, nargs="?", default=Path("venue.toml"), metavar="CONFIG", help=say("the file to make")
+    )
+    setup.add_argument("--port", action="append", default=[], help=say("another serial port to ask about"))
+    setup.add_argument("--no-test", action="store_true", help=say("do not try the broker"))
+    setup.add_argument("--answers", type=Path, metavar="TABLE", help=say("many venues at once: a CSV or TOML table"))
+    setup.add_argument("--common", type=Path, metavar="FILE", help=say("with --answers: what all venues share"))
+    out = say("with --answers: the folder for the configurations (default: {path})", path="%(default)s")
+    setup.add_argument("--out", type=Path, default=Path("venues"), metavar="FOLDER", help=out)
+
     doctor = command(
         "doctor", "gateway.doctor.main:doctor_main", say("what is wrong, and how to mend it"), stateful, tables
     )

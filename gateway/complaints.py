@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -107,6 +107,7 @@ EXAMPLES = {  # what a right line looks like, by the last key
     "buzzer_pin": "buzzer_pin = 23",
     "driver": 'driver = "renke_rs_zs"',
     "port": 'port = "/dev/serial/by-id/usb-FTDI_FT232R-if00-port0"',
+    "mqtt.port": "port = 8883",
     "bus": 'bus = "rs485"',
     "address": "address = 1",
     "point": 'point = "gate-noise/laeq_1min"',
@@ -208,7 +209,10 @@ def _wrong_type(at: Location, kind: str, given: object) -> tuple[Phrase, Phrase]
         return phrase(N_("{given} cannot be used here"), given=_shown(given)), _like(last)
     return (
         phrase(N_("{given} is {kind}"), given=_shown(given), kind=_kind_of(given)),
-        _like(last, phrase(N_("it must be {kind}"), kind=Phrase(wanted))),
+        _like(
+            "mqtt.port" if at[0] == "mqtt" and last == "port" else last,
+            phrase(N_("it must be {kind}"), kind=Phrase(wanted)),
+        ),
     )
 
 
@@ -250,6 +254,14 @@ def required_at(at: Location) -> bool:
     model = _model_at(at[:-1])
     fields = {} if model is None else {info.alias or name: info for name, info in model.model_fields.items()}
     return bool(at) and at[-1] in fields and fields[str(at[-1])].is_required()
+
+
+def field_at(at: Location) -> Any:
+    """The type of the key at this place; None where any key may stand, or none."""
+    model = _model_at(at[:-1])
+    fields = {} if model is None else {info.alias or name: info for name, info in model.model_fields.items()}
+    info = fields.get(str(at[-1])) if at else None
+    return None if info is None else Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
 
 
 def _model_at(at: Location) -> type[BaseModel] | None:
