@@ -525,3 +525,13 @@ def test_clock_jumps_change_no_duration() -> None:
             said.append([one.name for one in passed])
 
         assert [[], ["raised"], [], ["escalated"]] == said
+
+
+def test_a_drill_ends_with_a_restart() -> None:
+    """G8: after a restart nothing stands that was a drill: its end is an event, and nothing is said again."""
+    life = Life(LEAK)
+    life.send(Signal.DRILL)
+    alarm, passed = resume(LEAK, life.alarm, at(60))
+
+    assert (State.NORMAL, False) == (alarm.state, alarm.standing)
+    assert [("expired", "restart")] == [(one.name, one.given.reason) for one in passed]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kit_alarms import at
 
 from gateway.calendar import Calendar, Span
-from gateway.config import Config
+from gateway.config import Config, Rule
 from gateway.days import WEEKDAYS, Dates, Days
 from gateway.moment import NANO, ClockState, Moment
 
@@ -256,3 +256,29 @@ def test_times_with_an_offset() -> None:
     calendar = Calendar(config.model_copy(update={"session": (session,)}))
 
     assert [None, "语文"] == [calendar.phase(at(s)).session for s in (-1, 0)]
+
+
+@pytest.mark.parametrize(("first", "last", "text"), [(7, 7, "2026-06-07"), (8, 10, "2026-06-08/2026-06-10")])
+def test_dates_are_written_as_they_are_read(first: int, last: int, text: str) -> None:
+    """Dates are shown as people write them in the configuration."""
+    written = str(Dates(date(2026, 6, first), date(2026, 6, last)))
+    rule = {"point": "m/laf", "above": 1.0, "dates": [text]}
+
+    assert text == written
+    assert (Dates(date(2026, 6, first), date(2026, 6, last)),) == Rule.model_validate(rule).dates
+
+
+@pytest.mark.parametrize(
+    ("local", "before_s", "name"),
+    [
+        ("2026-06-07 08:00:00", 3600, "语文"),
+        ("2026-06-07 07:59:59", 3600, None),
+        ("2026-06-07 09:00:00", 3600, None),  # it has begun
+        ("2026-06-07 14:59:00", 60, "数学"),
+    ],
+)
+def test_the_session_that_is_coming(local: str, before_s: float, name: str | None) -> None:
+    """The next session within so long, and none that is on."""
+    coming = CALENDAR.coming(at(0, local), before_s)
+
+    assert name == (None if coming is None else coming.name)

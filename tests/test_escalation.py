@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from test_modem import FastClock, until
 from test_outbox import accept, drain, made_outbox, press
 from test_outbox import at as second
 
+from gateway.alarms import Step
 from gateway.sources.contacts import Contacts
 from gateway.values import Accepted, NotTaken, PathState
 from tests.kit_engine import VENUE, Bench
@@ -61,6 +63,17 @@ def test_each_step_acts_in_its_time_and_is_an_event_that_says_where_to(bench: Be
     assert ["resend", "second-broker", "modem", "siren"] == escalated(bench)
     last = [e for e in bench.out.events if e["transition"] == "escalated"][-1]
     assert last["text"]["en"].startswith("No answer yet, escalated to the siren: Leak alarm")
+
+
+def test_a_step_to_nowhere_is_recorded_and_does_nothing(bench: Bench) -> None:
+    """A way that nobody knows (a record of a later version) ends no escalation and uses no other way."""
+    page = bench.engine.book.pages["leak-button"]
+    page.definition = replace(page.definition, escalation=(Step(1, "pigeon"), Step(2, "siren")))
+    bench.press()
+    bench.wait(3)
+
+    assert ["pigeon", "siren"] == escalated(bench)
+    assert [("siren", True)] == [one for one in paths(bench) if one[0] == "siren"]
 
 
 def test_a_receipt_begins_the_steps_anew_and_an_acknowledgement_ends_them(bench: Bench) -> None:
