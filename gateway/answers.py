@@ -12,7 +12,7 @@ from gateway.catalogue import say, sentence
 from gateway.errors import Refused
 from gateway.health import DeviceWatch
 from gateway.moment import Moment
-from gateway.values import Question
+from gateway.values import Question, SinkState
 
 if TYPE_CHECKING:  # the engine asks us, and we read the engine
     from gateway.engine import Engine
@@ -62,11 +62,20 @@ class Answers:
             "seals": {name: watch.seal for name, watch in engine.watches.items() if watch.seal is not None},
             "devices": {name: _device(watch, now) for name, watch in engine.health.devices.items()},
             "screening": {name: gate.describe(now, engine.points.calendar) for name, gate in engine.gates.items()},
-            "brokers": {name: {"state": each.state, "detail": each.detail} for name, each in engine.links.items()},
+            "brokers": {name: self._link(name, each, now) for name, each in engine.links.items()},
             "storage": {name: say(state.error) if state.error else "ok" for name, state in engine.storage.items()},
             "stored": engine.stored,
             "last_event": book.chain.number,
         }
+
+    def _link(self, name: str, link: SinkState, now: Moment) -> dict[str, Any]:
+        """With the age of the last message of our own that came back through the broker, while it is connected."""
+        canary = self._engine.canaries.get(name)
+        found: dict[str, Any] = {"state": link.state, "detail": link.detail}
+        if canary is not None and canary.at >= link.at and link.state == "connected":
+            found["canary_age_s"] = round(now.seconds_since(canary.at), 1)
+            found["round_trip_ms"] = round(canary.round_trip_s * 1000, 1)
+        return found
 
     def summary(self, page: Page) -> dict[str, Any]:
         alarm, zone = page.alarm, self._engine.book.zone

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from gateway import armed, settings
+from gateway import armed, certificates, settings
 from gateway.assembly import Plan, left_behind, remember
 from gateway.book import Book
 from gateway.calendar import Calendar
@@ -155,6 +155,7 @@ class App:
         self._contact_workers = self._contacts()
         self._modem_workers = self._modem()
         self._influx_workers = self._influx()
+        self._certificate_workers = self._certificates()
         self._control_workers = [Worker("control", self._control.run)]
         watched = (
             () if simulated is not None else (Machine(self.state, tell, self.clock),)
@@ -186,6 +187,11 @@ class App:
             return []
         self.out.modem = Modem(settings, self.origin.venue, self.origin.zone, self.clock, self._inbox.tell)
         return [Worker("modem", self.out.modem.run)]
+
+    def _certificates(self) -> list[Worker]:
+        named = certificates.files(self.plan.config)
+        watch = certificates.CertificateWatch(named, self.clock, self._inbox.tell)
+        return [Worker("certificates", watch.run)] if named else []
 
     def _influx(self) -> list[Worker]:
         settings, writer = self.plan.config.influxdb, self.out.readings_writer
@@ -231,7 +237,7 @@ class App:
         others = (*self._played, *self._modem_workers, *self._machine_workers, *self._control_workers)
         for worker in (*others, *self._source_workers.values()):
             worker.start()
-        for worker in self._influx_workers:
+        for worker in (*self._influx_workers, *self._certificate_workers):
             worker.start()
         self._tell_configuration(self._loaded)
         self._keep_armed()
@@ -265,7 +271,7 @@ class App:
         _end([*intake, *self._modem_workers, *self._machine_workers], 1.0)
         _end(self._engine_workers, 1.0)
         self._forget()
-        _end([*pumps, *self._influx_workers], 1.5)
+        _end([*pumps, *self._influx_workers, *self._certificate_workers], 1.5)
         _end([*self._writers, *self._played], 1.2)
         self.directory.close()
         self._notifier.close()
@@ -315,6 +321,11 @@ class App:
         self._control.admit(Doorman({person.id: person for person in merged.config.person}, self.clock))
         self._renew_sources(before)
         self._renew_brokers(before)
+        if certificates.files(before.config) != certificates.files(self.plan.config):
+            _end(self._certificate_workers, 1.0)
+            self._certificate_workers = self._certificates()
+            for worker in self._certificate_workers:
+                worker.start()
         if (before.config.influxdb, before.labels()) != (self.plan.config.influxdb, self.plan.labels()):
             _end(self._influx_workers, 1.0)
             self._influx_workers = self._influx()

@@ -26,9 +26,11 @@ from gateway.findings import Finding
 from gateway.gates import Gate
 from gateway.health import (
     Health,
+    certificate,
     configuration,
     custody,
     disarmed,
+    duplicate,
     happening,
     link,
     machine,
@@ -52,10 +54,13 @@ from gateway.unstored import Unstored
 from gateway.values import (
     Accepted,
     BusState,
+    Canary,
+    CertificateEnds,
     Command,
     ConfigurationState,
     ConfigurationWaits,
     ContactFault,
+    DuplicateIdentity,
     Edge,
     Inbound,
     LineHealth,
@@ -140,6 +145,7 @@ class Engine:
         self.watches = {name: ContactWatch(name, contact) for name, contact in config.contact.items()}
         self.gates: dict[str, Gate] = {}
         self.links: dict[str, SinkState] = {}
+        self.canaries: dict[str, Canary] = {}
         self.storage: dict[str, StorageState] = {}
         self.lines: dict[str, LineHealth] = {}
         self.stored = 0
@@ -169,6 +175,9 @@ class Engine:
             Accepted: self._accepted,
             NotTaken: self._not_taken,
             PathState: lambda m: self.find_all([path(m)]),
+            Canary: self._canary,
+            CertificateEnds: self._certificate,
+            DuplicateIdentity: lambda m: self.find_all(duplicate(m)),
             PointsRefused: lambda m: self.find_all(points_refused(m)),
             LineHealth: self._line_health,
             MachineState: lambda m: self.find_all(machine(m)),
@@ -440,6 +449,14 @@ class Engine:
         finding = link(message)
         if finding is not None:
             self.find_all([finding])
+
+    def _certificate(self, message: CertificateEnds) -> None:
+        page = self.book.pages.get(f"certificate-{message.sink}")
+        if page is not None:  # else its sink left with a reload
+            self.find_all(certificate(message, page.memory))
+
+    def _canary(self, message: Canary) -> None:
+        self.canaries[message.sink] = message
 
     def _seen_retained(self, message: SeenRetained) -> None:
         """A state at the broker that this run did not send: left by a run before, or made by somebody else."""

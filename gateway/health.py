@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
 
 from gateway.alarms import Definition, Given, Signal
 from gateway.catalogue import both, say
 from gateway.findings import Evidence, Finding
-from gateway.moment import ClockState, Moment
+from gateway.moment import NANO, ClockState, Moment
 from gateway.values import (
     BusState,
+    CertificateEnds,
     ConfigurationState,
+    DuplicateIdentity,
     LineHealth,
     Lost,
     MachineState,
@@ -36,6 +40,7 @@ WORN_S = 150.0  # for three reports, a minute apart
 JUDGED = 10  # questions a minute, below which no share is told
 CLOCK_S = 300.0  # a clock may need so long after the start to be set
 CLOCK_LONG_S = 86400.0  # a clock that nobody has set for so long is off by seconds
+WARN_DAYS = (60, 30, 7, 0)  # before a certificate ends
 BOARD = "board"  # beside contacts and the venue's id: what stays as it was until a person retires it by name
 
 # name: (kind, severity, clear_after_s)
@@ -58,6 +63,7 @@ SYSTEM: Mapping[str, tuple[str, Severity, float]] = {
     "sent-not-stored": ("unstored", "high", HAPPENING_S),
     "path-modem": ("path", "high", 0.0),
     "path-siren": ("path", "high", 0.0),
+    "duplicate-identity": ("duplicate", "high", HAPPENING_S),
     "points-refused": ("points", "medium", HAPPENING_S),
     "alarm-flood": ("alarm-flood", "medium", 0.0),
     "alarm-chatter": ("alarm-chatter", "low", HAPPENING_S),
@@ -75,6 +81,7 @@ def system_definitions(sinks: tuple[str, ...]) -> Iterator[tuple[Definition, Tex
         yield replace(definition, raise_after_s=CLOCK_LONG_S if name == "clock-long" else 0.0), text(kind, name)
     for sink in sinks:
         yield Definition(f"link-{sink}", "link", "high", "gateway", raise_after_s=30.0), text("link", sink)
+        yield Definition(f"certificate-{sink}", "certificate", "high", "gateway"), text("certificate", sink)
 
 
 def disarmed(name: str) -> tuple[Definition, Text]:
@@ -234,6 +241,34 @@ def path(message: PathState) -> Finding:
     name = f"path-{message.path}"
     signal = Signal.CLEAR if message.error is None else Signal.BREACH
     return _find(name, signal, message.at, text("path", message.path, message.error or "-"), message.error)
+
+
+def certificate(message: CertificateEnds, told: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """60 days before the end, and once more 30 and 7 days before and at the end. An unset clock proves nothing.
+
+    `told`: what the alarm's page remembers.
+    """
+    now, name = message.at, f"certificate-{message.sink}"
+    if now.clock is not ClockState.SYNCHRONISED:
+        return
+    left = (message.ends_ns - now.wall_ns) // (86_400 * NANO)
+    day = datetime.fromtimestamp(message.ends_ns / NANO, UTC).date().isoformat()
+    parts = {"file": message.file, "subject": message.subject, "day": day}
+    if left >= WARN_DAYS[0]:
+        yield _find(name, Signal.CLEAR, now, text("certificate", message.sink))
+        return
+    ended = say("{file} ({subject}) ended on {day}: renew it", **parts)
+    ends = say("{file} ({subject}) ends on {day}, in {left} days: have it renewed", **parts, left=left)
+    what = text("certificate", message.sink, ended if left < 0 else ends)
+    step = {"below_days": min(days for days in WARN_DAYS if left < days)}
+    signal = Signal.BREACH if told == step else Signal.PRESS  # each step is news, and wants to be seen by a person
+    yield replace(_find(name, signal, now, what, day), memory=step)
+
+
+def duplicate(message: DuplicateIdentity) -> Iterator[Finding]:
+    yield from happening(
+        "duplicate-identity", message.at, text("duplicate", message.sink, message.detail), message.sink
+    )
 
 
 def points_refused(message: PointsRefused) -> Iterator[Finding]:

@@ -151,7 +151,11 @@ def _shown(value: object) -> list[str]:
 
 def _state(value: object) -> str:
     if isinstance(value, dict):  # of a broker
-        return say("{state}: {detail}", state=word(value["state"]), detail=value["detail"] or "-")
+        shown = say("{state}: {detail}", state=word(value["state"]), detail=value["detail"] or "-")
+        if "canary_age_s" not in value:
+            return shown
+        text = "{shown}; our own message came back {age:.0f} s ago, after {ms:.0f} ms"
+        return say(text, shown=shown, age=value["canary_age_s"], ms=value["round_trip_ms"])
     return word(value)
 
 

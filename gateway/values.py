@@ -237,6 +237,35 @@ class NotTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """Our own `status` came back through the broker of `sink`: the whole way there and back works, so quickly."""
+
+    sink: str
+    round_trip_s: float  # real seconds
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateEnds:
+    """Of the certificates that the link of `sink` needs, the one that ends first (wall clock)."""
+
+    sink: str
+    file: str
+    subject: str
+    ends_ns: int
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateIdentity:
+    """Somebody else speaks as this gateway at the broker of `sink`: a copied card, most likely."""
+
+    sink: str
+    detail: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class PointsRefused:
     """A database will never take `count` points, for this reason; they were put aside in a file, and it goes on."""
 

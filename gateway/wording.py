@@ -59,6 +59,8 @@ STANDS: dict[str, str] = {
     "test-asked": N_("{by} tests the contact {name}: its first short press within 60 s is a drill ({place})"),
     "test-over": N_("The test of the contact {name} is over; it was not pressed ({place})"),
     "custody": N_("Custody was ended by {name}: no papers are stored any more"),
+    "certificate": N_("A certificate for {name} ends: {reason}"),
+    "duplicate": N_("Another device speaks as this gateway at {name}: {reason}"),
     "points": N_("{name} will never take some points, which were put aside in a file: {reason}"),
     "path": N_("The way of escalation {name} does not work: {reason}"),
     "alarm-flood": N_("More alarms in ten minutes than people can follow"),

@@ -1,15 +1,15 @@
 """What a gateway says of its connection: birth, refresh with a fresh nonce, will, clean stop. Pure but for chance.
 
-All are retained on one topic. `session` tells connections apart, so that the will of an old one kills nobody.
+All are retained on one topic. `session` tells connections apart, so that the will of an old one kills nobody. Each
+refresh is a canary too: it is to come back to us through the broker, which no ping of the connection proves.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from gateway import payloads
 from gateway.moment import NANO, Moment
@@ -19,6 +19,8 @@ EVERY_S = 30.0
 REBIRTH_S = 5.0  # at most so often is a foreign or outdated `status` overwritten
 PATIENCE_NS = NANO  # live events may go first for so long
 NONCES = 2  # valid in commands
+CANARY_S = 90.0  # without a status of ours coming back: three are missing
+MOST_PUBLISHED = 8
 
 
 class Birth:
@@ -29,7 +31,9 @@ class Birth:
         self._origin = origin
         self._session = ""
         self._details: Mapping[str, Any] = {}
-        self._published: deque[bytes] = deque(maxlen=8)  # in this connection
+        self._published: dict[bytes, Moment] = {}  # in this connection, the oldest first
+        self._watched: Moment | None = None  # since when a copy of ours is awaited
+        self._heard = False  # one came back in this connection
         self._born = False  # in a connection before this one
         self._due_ns = 0
         self._reborn: Moment | None = None
@@ -39,6 +43,7 @@ class Birth:
         self._session = secrets.token_hex(8)
         self._born = self._born or bool(self._published)
         self._published.clear()
+        self._watched, self._heard = None, False
         self._due_ns = now.mono_ns
         return payloads.offline(self._origin, now, session=self._session, reason="lost")
 
@@ -53,7 +58,10 @@ class Birth:
         nonce = secrets.token_hex(16)
         self.nonces = (*self.nonces, nonce)[-NONCES:]
         status = payloads.online(self._origin, now, session=self._session, nonce=nonce, details=self._details)
-        self._published.append(status)
+        self._published[status] = now
+        while len(self._published) > MOST_PUBLISHED:
+            del self._published[next(iter(self._published))]
+        self._watched = self._watched or now
         self._due_ns = now.after(EVERY_S).mono_ns
         return status
 
@@ -65,6 +73,22 @@ class Birth:
         if details != self._details:
             self._details = details
             self._due_ns = 0
+
+    def came_back(self, payload: bytes, now: Moment) -> float | None:
+        """Seconds that a `status` of this connection was under way, when this live copy is one."""
+        sent = self._published.get(payload)
+        if sent is None and self._ours(payload):
+            sent = self._published[next(reversed(self._published))]
+        if sent is None:
+            return None
+        self._watched, self._heard = now, True
+        return now.seconds_since(sent)
+
+    def missed(self, now: Moment, patience_s: float) -> Literal["no", "never", "lost"]:
+        """Whether our own is overdue: in this connection it never came back, or it did and does not any more."""
+        if self._watched is None or now.seconds_since(self._watched) < patience_s:
+            return "no"
+        return "lost" if self._heard else "never"
 
     def seen(self, payload: bytes, now: Moment, *, retained: bool) -> bool:
         """A `status` that came back; True when another device speaks as this one.
@@ -83,7 +107,7 @@ class Birth:
         return other and state == "online"  # a will may come late from our own run before
 
     def _ours(self, payload: bytes) -> bool:
-        return payload in self._published or bool(self._published and _same(payload, self._published[-1]))
+        return payload in self._published or bool(self._published and _same(payload, next(reversed(self._published))))
 
 
 def _said(payload: bytes) -> tuple[object, object]:

@@ -27,7 +27,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from gateway import config
 from gateway.catalogue import say
 from gateway.moment import NANO, ClockState, Moment
-from gateway.sinks.troubles import REFUSALS, LinkLost, explained, refused
+from gateway.sinks.troubles import REFUSALS, LinkLost, explained, other_version, refused
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,7 @@ class Link:
         self._connack: ReasonCode | None = None
         self._gone: ReasonCode | None = None
         self._complaint = ""
+        self._strange = False  # what came is not MQTT, or not of our version
         self._unanswered: dict[int, float] = {}  # packet id: when it was sent
         self._heard_at = time.monotonic()
         self._json = _properties()
@@ -227,10 +228,12 @@ class Link:
 
     def _read(self, sock: Any) -> None:
         self._heard_at = time.monotonic()
-        self._client.loop_read()
+        code = self._client.loop_read()
         # What TLS has already decrypted does not show as readable.
         while isinstance(sock, ssl.SSLSocket) and self._client.socket() is not None and sock.pending():
-            self._client.loop_read()
+            code = self._client.loop_read()
+        # paho keeps a 3.1.1 broker's "unacceptable protocol version" to itself.
+        self._strange = code == MQTTErrorCode.MQTT_ERR_PROTOCOL
 
     def _check_open(self) -> None:
         refused = self._connack is not None and self._connack.is_failure  # whoever waits for the CONNACK says why
@@ -251,6 +254,8 @@ class Link:
             return LinkLost("bad-certificate", detail)
         if self._gone is not None and self._gone.value in REFUSALS:
             return refused(self._gone, self._where)
+        if self._strange and self._connack is None:
+            return LinkLost("refused", other_version(self._where))
         why = self._complaint or (str(self._gone) if self._gone is not None else "")
         if self._tls and self._connack is None:  # the same, when our CONNECT crossed its alert
             text = "{where} ended the secure connection before it answered ({why}): does it want another certificate?"

@@ -5,7 +5,7 @@ the connection, the outbox and the retained states; the feeder alone touches the
 
     publish, stored, received, retain ... --> inbox --> outbox, retained, telemetry --> link --> broker
                                                             ^ feeder (journal)            |
-    tell(Accepted, NotTaken, SinkState, Inbound, SeenRetained) <--------------------------+
+    tell(Accepted, NotTaken, SinkState, Canary, Inbound, SeenRetained ...) <--------------+
 
 What goes first: live events and those to be sent again (a broker may end the connection over anything else), the
 birth, which waits no longer than a second, answers, states, live readings, the backlog of events, the backlog of
@@ -14,10 +14,7 @@ readings. Half of what may be in flight is kept free of backlog.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import queue
 import random
 import threading
 import time
@@ -30,16 +27,18 @@ from gateway import config
 from gateway.catalogue import say
 from gateway.moment import NANO, Clock, Moment
 from gateway.payloads import Below, Origin
-from gateway.sinks.birth import Birth
+from gateway.sinks.birth import CANARY_S, Birth
 from gateway.sinks.echoes import Echoes
 from gateway.sinks.feeder import Feeder, Piece
 from gateway.sinks.link import Acked, Granted, Happening, Link, Message, Publication
+from gateway.sinks.mailbox import LONGEST_WAIT_S, Mailbox
 from gateway.sinks.outbox import ECHO_S, NO_SUBSCRIBERS, REFUSED_FROM, Outbox, Sending
+from gateway.sinks.report import Report
 from gateway.sinks.retained import Retained
 from gateway.sinks.supply import Cursors, Supply
 from gateway.sinks.telemetry import Allowance, Parcel, Telemetry
 from gateway.sinks.troubles import LinkLost
-from gateway.values import STREAMS, Accepted, Event, Inbound, NotTaken, SeenRetained, SinkState
+from gateway.values import STREAMS, Accepted, Canary, Event, Inbound, NotTaken, SeenRetained
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,8 @@ READING_EXPIRES_S = 600  # a live reading that nobody took within that time is i
 FIRST_DELAY_S, LAST_DELAY_S = 1.0, 30.0  # between connecting again, real seconds
 REFUSED_DELAY_S = 10.0  # at least, where trying again soon changes nothing
 CALM_S = 10.0  # a connection that held so long was a good one
-LONGEST_WAIT_S = 0.5  # for noticing `stop`
+CANARY = "status"  # its refresh is to come back to us
+CANARY_REAL_S = 5.0  # patience with it, at whatever speed the clock runs
 ANSWERS = 200  # kept while offline
 GOODBYE_S = 1.0
 MOST_INBOUND = 200  # commands and receipts a second
@@ -81,6 +81,7 @@ class MqttPump:
         self._settings = settings
         self._origin = origin
         self._client_id = client_id
+        self._where = f"{settings.host}:{settings.port}"
         self._clock = clock
         self._tell = tell
 
@@ -100,17 +101,16 @@ class MqttPump:
             give=lambda answer: self._post(lambda: self._supply.take(answer, clock.now())),
         )
         self._answers: deque[Below] = deque(maxlen=ANSWERS)
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._wake_in, self._wake_out = os.pipe()
-        os.set_blocking(self._wake_in, False)
-        os.set_blocking(self._wake_out, False)
+        self._mailbox = Mailbox()
+        self._post = self._mailbox.post
+        proven = self._outbox.proven if self._echo else tuple
+        self._report = Report(name, self._where, tell, clock.now, proven)
 
         self._sent: dict[int, Callable[[int], None]] = {}  # packet id: what its PUBACK means
         self._late = 0  # of the backlog in flight
         self._granting: dict[int, tuple[str, ...]] = {}
-        self._troubles: dict[str, str] = {}  # topic: what the broker will not have
         self._flood = (0, 0)  # second, messages in it
-        self._told: SinkState | None = None
+        self._canary_s = max(CANARY_S, CANARY_REAL_S / clock.pause(1.0))
 
     # ---- for any thread ------------------------------------------------------------------------------------------
 
@@ -157,11 +157,6 @@ class MqttPump:
     def _copies(self, events: Sequence[Event]) -> None:
         self._answers.extend(Below(f"{event.stream}/event", event.body) for event in events)
 
-    def _post(self, act: Callable[[], None]) -> None:
-        self._inbox.put(act)
-        with contextlib.suppress(BlockingIOError):  # a full pipe wakes as well
-            os.write(self._wake_out, b"\0")
-
     # ---- the thread ----------------------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event) -> None:
@@ -171,24 +166,19 @@ class MqttPump:
             try:
                 self._connected(stop)
             except LinkLost as lost:
-                # Some brokers end the connection over a topic that they refuse: that is the news then.
-                refused = lost.state != "unreachable" or bool(self._troubles)
-                self._say(
-                    "refused" if self._troubles else lost.state, "; ".join((*self._troubles.values(), lost.detail))
-                )
+                refused = self._report.lost(lost)
                 if self._clock.now().seconds_since(began) > CALM_S:
                     delay_s = FIRST_DELAY_S
                 if refused:
                     delay_s = max(delay_s, REFUSED_DELAY_S)
-            self._rest(stop, delay_s * random.uniform(0.7, 1.3))  # noqa: S311  spreads venues, keeps no secret
+            self._mailbox.rest(stop, delay_s * random.uniform(0.7, 1.3))  # noqa: S311  spreads venues, keeps no secret
             delay_s = min(2 * delay_s, LAST_DELAY_S)
-        self._say("stopped", "")
+        self._report.stopped()
 
     def _connected(self, stop: threading.Event) -> None:
         """One connection, from connecting to its end. Whatever happens, nothing of it is kept but what is proven."""
         now = self._clock.now()
-        if self._told is None:
-            self._say("connecting", "")
+        self._report.connecting()
         will = Publication(f"{self._origin.root}/status", self._birth.connecting(now), retain=True)
         link = Link(self._settings, self._client_id, will, now)
         try:
@@ -203,7 +193,6 @@ class MqttPump:
     def _begin(self, link: Link) -> None:
         self._outbox.connected()
         self._retained.connected()
-        self._troubles.clear()
         self._supply.connected()
         self._echoes.connected(() if self._echo else STREAMS)
         # The broker answers in order: our states as it holds them come before the copies of what we publish next.
@@ -211,16 +200,17 @@ class MqttPump:
             if filters:
                 topics = tuple(f"{self._origin.root}/{each}" for each in filters)
                 self._granting[link.subscribe(topics)] = filters
-        self._say_connected()
+        self._report.begun()
 
     def _turn(self, link: Link) -> None:
-        self._acts()
+        self._mailbox.do_all()
         now = self._clock.now()
         self._unproven(now)
+        self._watch_canary(now)
         self._supply.ask(now)
         self._fill(link, now)
         self._supply.move_cursors()
-        for happening in link.wait(self._wait_s(now), self._wake_in):
+        for happening in link.wait(self._wait_s(now), self._mailbox.wake):
             self._happened(link, happening)
 
     def _leave(self, link: Link) -> None:
@@ -241,19 +231,6 @@ class MqttPump:
         self._sent.clear()
         self._granting.clear()
         self._late = 0
-
-    def _rest(self, stop: threading.Event, seconds: float) -> None:
-        """Wait, and keep taking what the other threads bring, so that nothing piles up."""
-        until = time.monotonic() + seconds
-        while not stop.is_set() and (left := until - time.monotonic()) > 0:
-            with contextlib.suppress(queue.Empty):
-                self._inbox.get(timeout=min(left, LONGEST_WAIT_S))()
-
-    def _acts(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._wake_in, 4096)
-        for _ in range(self._inbox.qsize()):
-            self._inbox.get()()
 
     def _wait_s(self, now: Moment) -> float:
         due_ns = self._outbox.due_ns(now)
@@ -304,7 +281,7 @@ class MqttPump:
         mid = link.publish(Publication(topic, message.payload, retain, expires_s))
 
         def acked(code: int) -> None:
-            self._judge(message.topic, code)
+            self._report.judged(message.topic, code)
             then(code)
 
         self._sent[mid] = acked
@@ -353,26 +330,9 @@ class MqttPump:
             case Granted(mid, codes):
                 filters = self._granting.pop(mid, ())
                 for name, code in zip(filters, codes, strict=False):
-                    self._judge(name, code, reading=True)
+                    self._report.judged(name, code, reading=True)
             case Message():
                 self._message(link, happening)
-
-    def _judge(self, topic: str, code: int, *, reading: bool = False) -> None:
-        """Remember or forget what the broker will not have, and tell when that changes."""
-        if code < REFUSED_FROM:
-            if self._troubles and self._troubles.pop(topic, None) is not None:
-                self._say_connected()
-            return
-        self._trouble(
-            topic,
-            say("the broker does not let us read {topic} (reason {code})", topic=topic, code=code)
-            if reading
-            else say("the broker refuses what we publish to {topic} (reason {code})", topic=topic, code=code),
-        )
-
-    def _trouble(self, topic: str, text: str) -> None:
-        self._troubles[topic] = text
-        self._say_connected()
 
     def _message(self, link: Link, message: Message) -> None:
         now = self._clock.now()
@@ -381,8 +341,7 @@ class MqttPump:
         if branch in ("command", "receipt"):
             self._inbound(Inbound(below, message.payload, message.retained, self.name, now))
         elif below == "status":
-            if self._birth.seen(message.payload, now, retained=message.retained):
-                self._trouble("status by another", say("another device speaks as this venue: is its card a copy?"))
+            self._status(message, now)
         elif rest == "event" and (stream := _stream(below)):
             self._accepted(self._outbox.echoed(stream, message.payload, now), now)
             if stream in self._outbox.proven():
@@ -412,9 +371,9 @@ class MqttPump:
 
     def _proven(self, link: Link, topic: str) -> None:
         """The branch gave back what is ours: no need to read it any longer."""
-        self._troubles.pop(topic, None)
+        self._report.well(topic)
         link.unsubscribe([f"{self._origin.root}/{topic}"])
-        self._say_connected()
+        self._report.connected()
 
     def _unproven(self, now: Moment) -> None:
         """Over 3.1.1 a refused publish looks like success: what does not come back was not taken."""
@@ -423,41 +382,33 @@ class MqttPump:
         for stream, numbers in self._outbox.unproven(now).items():
             for number in numbers:
                 self._tell(NotTaken(self.name, number, None, now))
-            self._trouble(f"{stream}/event", _silent(f"{stream}/event"))
+            self._report.silent(f"{stream}/event")
         for stream, parcel in self._echoes.overdue(now):
             self._telemetry.acked(parcel, taken=False)
-            self._trouble(f"{stream}/reading/+", _silent(f"{stream}/reading/+"))
+            self._report.silent(f"{stream}/reading/+")
 
-    # ---- saying how it is ----------------------------------------------------------------------------------------
+    def _status(self, message: Message, now: Moment) -> None:
+        """Our own come back, and nobody else's."""
+        under_way_s = None if message.retained else self._birth.came_back(message.payload, now)
+        if under_way_s is not None:
+            self._report.well(CANARY)
+            self._tell(Canary(self.name, self._clock.pause(under_way_s), now))
+        elif self._birth.seen(message.payload, now, retained=message.retained):
+            self._report.twin()
 
-    def _say_connected(self) -> None:
-        if self._troubles:
-            self._say("refused", "; ".join(self._troubles.values()))
-        else:
-            self._say("connected", f"{self._settings.host}:{self._settings.port}")
-
-    def _say(self, state: Any, detail: str) -> None:
-        """Tell and log a change; the same again is not news."""
-        branches: tuple[str, ...] = ()
-        if state in ("connected", "refused") and self._echo:
-            branches = self._outbox.proven()
-        told = SinkState(self.name, state, detail, self._clock.now(), branches)
-        before = self._told
-        if before is not None and (before.state, before.detail, before.branches) == (state, detail, branches):
-            return
-        if before is None or (before.state, before.detail) != (state, detail):
-            log.info("event=sink sink=%s state=%s detail=%r", self.name, state, detail)
-        self._told = told
-        self._tell(told)
+    def _watch_canary(self, now: Moment) -> None:
+        """A broker may answer every ping and pass nothing on. Where our own never came back, it may not let us read."""
+        match self._birth.missed(now, self._canary_s):
+            case "never":
+                self._report.silent(CANARY)
+            case "lost":
+                text = say("{where} passes on nothing any more: what we publish does not come back", where=self._where)
+                raise LinkLost("unreachable", text)
 
 
 def _stream(topic: str) -> Stream | None:
     name = topic.partition("/")[0]
     return next((stream for stream in STREAMS if stream == name), None)
-
-
-def _silent(topic: str) -> str:
-    return say("what we publish to {topic} does not come back: the broker's access list refuses it", topic=topic)
 
 
 def _nothing(_code: int) -> None:

@@ -29,6 +29,10 @@ class LinkLost(Exception):
         self.rest_s = rest_s
 
 
+class TakenOver(LinkLost):
+    """Somebody else connected with our client id, and the broker ended our connection for it."""
+
+
 class LinesRefused(Exception):
     """A database will never take one or more of these lines. `dropped`: how many, where it says so."""
 
@@ -49,12 +53,19 @@ def refused(code: ReasonCode, where: str) -> LinkLost:
         case 135 | 138 | 140:
             text = say("{where} does not allow this gateway in (not authorised)", where=where)
         case 132:
-            text = say('{where} does not speak this MQTT version; set version = "3.1.1" or "5"', where=where)
-        case 142 | 133:
-            text = say("another device uses this gateway's client id at {where}, or the id is refused", where=where)
+            text = other_version(where)
+        case 142:
+            text = say("another device uses this gateway's client id at {where}", where=where)
+            return TakenOver("refused", text)
+        case 133:
+            text = say("{where} does not accept this gateway's client id", where=where)
         case _:
             return LinkLost("unreachable", say("{where} cannot serve us now ({why})", where=where, why=code))
     return LinkLost("refused", text)
+
+
+def other_version(where: str) -> str:
+    return say('{where} does not speak this MQTT version; set version = "3.1.1" or "5"', where=where)
 
 
 def explained(error: OSError | UnicodeError, where: str, now: Moment) -> LinkLost:

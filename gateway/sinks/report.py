@@ -1,0 +1,121 @@
+"""How a broker's link is: told once, when it changes, with whatever the broker will not have named by topic."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from gateway.catalogue import say
+from gateway.moment import Moment
+from gateway.sinks.outbox import REFUSED_FROM
+from gateway.sinks.troubles import LinkLost, TakenOver
+from gateway.values import DuplicateIdentity, SinkState
+
+log = logging.getLogger(__name__)
+
+TAKEN_WITHIN_S = 600.0  # a session that is taken over again within so long has another owner
+TWIN_EVERY_S = 60.0  # told at most so often
+
+
+class Report:
+    """Owned by one pump's thread. `proven`: the streams whose branch gave back our own message, over 3.1.1."""
+
+    def __init__(
+        self,
+        sink: str,
+        where: str,
+        tell: Callable[[object], None],
+        now: Callable[[], Moment],
+        proven: Callable[[], tuple[str, ...]],
+    ) -> None:
+        self._sink = sink
+        self._where = where
+        self._tell = tell
+        self._now = now
+        self._proven = proven
+        self._troubles: dict[str, str] = {}  # topic: what the broker will not have
+        self._told: SinkState | None = None
+        self._taken: Moment | None = None
+        self._twin: Moment | None = None
+
+    def connecting(self) -> None:
+        """The first time; later the trouble before is what is known."""
+        if self._told is None:
+            self._say("connecting", "")
+
+    def begun(self) -> None:
+        """A new connection: what the last one was refused is to be found out anew."""
+        self._troubles.clear()
+        self.connected()
+
+    def connected(self) -> None:
+        if self._troubles:
+            self._say("refused", "; ".join(self._troubles.values()))
+        else:
+            self._say("connected", self._where)
+
+    def lost(self, lost: LinkLost) -> bool:
+        """Whether trying again soon changes nothing."""
+        # Some brokers end the connection over a topic that they refuse: that is the news then.
+        state = "refused" if self._troubles else lost.state
+        self._say(state, "; ".join((*self._troubles.values(), lost.detail)))
+        if isinstance(lost, TakenOver):
+            now = self._now()
+            if self._taken is not None and now.seconds_since(self._taken) < TAKEN_WITHIN_S:
+                self._another(lost.detail, now)
+            self._taken = now
+        return state != "unreachable"
+
+    def stopped(self) -> None:
+        self._say("stopped", "")
+
+    def judged(self, topic: str, code: int, *, reading: bool = False) -> None:
+        """Remember or forget what the broker will not have, and tell when that changes."""
+        if code < REFUSED_FROM:
+            self.well(topic)
+            return
+        self.trouble(
+            topic,
+            say("the broker does not let us read {topic} (reason {code})", topic=topic, code=code)
+            if reading
+            else say("the broker refuses what we publish to {topic} (reason {code})", topic=topic, code=code),
+        )
+
+    def well(self, topic: str) -> None:
+        if self._troubles.pop(topic, None) is not None:
+            self.connected()
+
+    def silent(self, topic: str) -> None:
+        """What we published was acknowledged and did not come back."""
+        self.trouble(
+            topic,
+            say("what we publish to {topic} does not come back: the broker's access list refuses it", topic=topic),
+        )
+
+    def twin(self) -> None:
+        """Another run speaks on our `status`."""
+        text = say("another device speaks as this venue: is its card a copy?")
+        self.trouble("status by another", text)
+        self._another(text, self._now())
+
+    def trouble(self, topic: str, text: str) -> None:
+        self._troubles[topic] = text
+        self.connected()
+
+    def _another(self, text: str, now: Moment) -> None:
+        if self._twin is None or now.seconds_since(self._twin) >= TWIN_EVERY_S:
+            self._twin = now
+            self._tell(DuplicateIdentity(self._sink, text, now))
+
+    def _say(self, state: Any, detail: str) -> None:
+        """Tell and log a change; the same again is not news."""
+        branches = self._proven() if state in ("connected", "refused") else ()
+        told = SinkState(self._sink, state, detail, self._now(), branches)
+        before = self._told
+        if before is not None and (before.state, before.detail, before.branches) == (state, detail, branches):
+            return
+        if before is None or (before.state, before.detail) != (state, detail):
+            log.info("event=sink sink=%s state=%s detail=%r", self._sink, state, detail)
+        self._told = told
+        self._tell(told)
