@@ -121,6 +121,10 @@ class DeviceWatch:
     cause: str = "-"
     slack_s: float = 0.0  # `TIMEOUTS_S` by the clock in use
     returned: Moment | None = None  # its port came back, and it has not answered since
+    well: Evidence = field(init=False)  # made once: it is found at every answer
+
+    def __post_init__(self) -> None:
+        self.well = Evidence(text("device", self.name))
 
     @property
     def silent_after_s(self) -> float:
@@ -167,7 +171,7 @@ class Health:
                 watch.answered, watch.cause = readings[0].at if readings else now, "-"
                 watch.returned = None
                 self.lent.pop(watch.bus, None)
-                yield _find(f"device-{device}", Signal.CLEAR, now, text("device", device))
+                yield Finding(f"device-{device}", Signal.CLEAR, now, watch.well)
             case Lost(device, cause, detail, _):
                 why = say("{cause}: {detail}", cause=word(cause), detail=detail) if detail else word(cause)
                 self.devices[device].cause = why
