@@ -15,7 +15,7 @@ import math
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from drivers.quantities import QUANTITIES
 from gateway import acoustics
 from gateway.acoustics import MICRO
 from gateway.moment import NANO, ClockState, Moment
+from gateway.noise_events import RISE_DB, EventFinder, NoiseEvent
 from gateway.values import Reading
 
 MINUTE_S = 60
@@ -72,6 +73,7 @@ class Minute:
     levels: Mapping[int, int] = field(default_factory=dict)  # levels only: hundredths of a decibel -> how often
     set_aside: Mapping[str, int] = field(default_factory=dict)  # reason -> samples that are not counted
     clock: ClockState = ClockState.SYNCHRONISED  # the worst of the minute
+    events: tuple[NoiseEvent, ...] = ()  # levels only: those that were over in this minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Period:
     levels: Mapping[int, int]
     set_aside: Mapping[str, int]
     clock: ClockState
+    events: tuple[NoiseEvent, ...] = ()  # by their begin, each once
 
     @property
     def valid(self) -> float:
@@ -153,6 +156,8 @@ def combine(minutes: Iterable[Minute], whole_minutes: int | None = None) -> Peri
         levels=dict(levels),
         set_aside={reason: count for reason, count in aside.items() if count},
         clock=max((m.clock for m in records), key=_WORST.index, default=ClockState.SYNCHRONISED),
+        # After a restart one may have been found a second time.
+        events=tuple({event.start_ms: event for m in records for event in m.events}.values()),
     )
 
 
@@ -173,8 +178,9 @@ class _Open:
     clock: ClockState = ClockState.SYNCHRONISED
     first_ns: int = 0  # monotonic
     last_ns: int = 0
+    events: list[NoiseEvent] = field(default_factory=list)
 
-    def add(self, reading: Reading, kind: Kind, aside: str | None) -> None:
+    def add(self, reading: Reading, kind: Kind, aside: str | None, finder: EventFinder | None) -> None:
         at = reading.at
         if not self.n and not self.set_aside:
             self.first_ns = at.mono_ns
@@ -193,6 +199,8 @@ class _Open:
             hundredths = round(value * 100)
             self.levels[hundredths] = self.levels.get(hundredths, 0) + 1
             self.total += acoustics.energy(hundredths)
+            if finder is not None and (event := finder.add(value, at)) is not None:
+                self.events.append(event)
         elif kind == "rms":
             self.total += round(value * MICRO) ** 2
         elif kind == "mean":
@@ -206,7 +214,8 @@ class _Open:
         missing = due - self.seen
         aside = self.set_aside | ({MISSING: self.set_aside.get(MISSING, 0) + missing} if missing > 0 else {})
         low, high = (self.low, self.high) if self.n else (None, None)
-        return Minute(point, start_s, due, self.n, self.total, low, high, self.last, self.levels, aside, self.clock)
+        numbers = (self.n, self.total, low, high, self.last)
+        return Minute(point, start_s, due, *numbers, self.levels, aside, self.clock, tuple(self.events))
 
 
 def _unusable(reading: Reading, kind: Kind) -> str | None:
@@ -227,25 +236,37 @@ class MinuteMaker:
     """Makes minute records of readings as they come. Owned by one thread.
 
     `every_s`: how often a sample of each device is due; others make no records. `aside` may name a reason why a reading
-    does not count (wind, rain, calibration).
+    does not count (wind, rain, calibration). Of levels it also finds the single events.
     """
 
     def __init__(
-        self, every_s: Mapping[str, float] | None = None, aside: Callable[[Reading], str | None] = lambda _: None
+        self,
+        every_s: Mapping[str, float] | None = None,
+        aside: Callable[[Reading], str | None] = lambda _: None,
+        rise_db: float = RISE_DB,
     ) -> None:
         self._every_ms: dict[str, int] = {}
-        self._aside = aside
+        self._finders: dict[str, EventFinder] = {}
         self._open: dict[tuple[str, int], _Open] = {}
         self._recorded: dict[str, deque[int]] = {}  # by point: starts of minutes that have a record
         self._over_s: int | None = None  # every minute that ended by then is closed
-        self.configure(every_s or {})
+        self._rise_db = rise_db
+        self.configure(every_s or {}, aside, rise_db)
 
-    def configure(self, every_s: Mapping[str, float], aside: Callable[[Reading], str | None] | None = None) -> None:
+    def configure(
+        self,
+        every_s: Mapping[str, float],
+        aside: Callable[[Reading], str | None] = lambda _: None,
+        rise_db: float = RISE_DB,
+    ) -> None:
         """From now on samples are due so often; points of devices that are gone fall silent without being missed."""
-        self._every_ms = {device: max(1, round(seconds * 1000)) for device, seconds in every_s.items()}
-        self._aside = aside or self._aside
+        before, self._every_ms = self._every_ms, {each: max(1, round(s * 1000)) for each, s in every_s.items()}
+        self._aside = aside
         for point in [point for point in self._recorded if _device(point) not in self._every_ms]:
             del self._recorded[point]
+        if rise_db != self._rise_db or before != self._every_ms:
+            self._rise_db = rise_db
+            self._finders.clear()
 
     def add(self, reading: Reading) -> None:
         kind = kind_of(reading.point)
@@ -256,11 +277,20 @@ class MinuteMaker:
         if minute is None:
             minute = self._open[reading.point, start_s] = _Open()
             self._recorded.setdefault(reading.point, deque(maxlen=_REMEMBERED))
-        minute.add(reading, kind, self._aside(reading))
+        finder = self._finder(reading.point) if kind == "energy" else None
+        minute.add(reading, kind, self._aside(reading), finder)
+
+    def _finder(self, point: str) -> EventFinder | None:
+        finder = self._finders.get(point)
+        if finder is None and (every_ms := self._every_ms.get(_device(point))) is not None:
+            finder = self._finders[point] = EventFinder(every_ms / 1000, self._rise_db)
+        return finder
 
     def recorded(self, minute: Minute) -> None:
         """This record was made before (by an earlier run)."""
         if _device(minute.point) in self._every_ms:
+            if minute.levels and (finder := self._finder(minute.point)) is not None:
+                finder.recorded(minute.levels)
             self._recorded.setdefault(minute.point, deque(maxlen=_REMEMBERED)).append(minute.start_s)
 
     def close(self, now: Moment) -> list[Minute]:
@@ -289,6 +319,8 @@ class MinuteMaker:
             due = max(minute.seen, round(span_ms / every_ms) + 1)
         if not lived:
             recorded.append(start_s)
+        if minute.levels and (finder := self._finder(point)) is not None:
+            finder.recorded(minute.levels)
         return minute.record(point, start_s, due)
 
     def _silent(self, over_s: int) -> list[Minute]:
@@ -339,7 +371,8 @@ def _row(minute: Minute) -> list[Any]:
         before = hundredths
     clock = _WORST.index(minute.clock)
     counts = [minute.point, minute.start_s, minute.due, minute.n, minute.total]
-    return [*counts, minute.low, minute.high, minute.last, clock, levels, dict(minute.set_aside)]
+    row = [*counts, minute.low, minute.high, minute.last, clock, levels, dict(minute.set_aside)]
+    return [*row, [astuple(event) for event in minute.events]] if minute.events else row
 
 
 def _minute(
@@ -354,9 +387,11 @@ def _minute(
     clock: int,
     steps: list[int],
     set_aside: dict[str, int],
+    events: Sequence[list[Any]] = (),
 ) -> Minute:
     levels, hundredths = {}, 0
     for step, often in zip(steps[::2], steps[1::2], strict=True):
         hundredths += step
         levels[hundredths] = often
-    return Minute(point, start_s, due, n, total, low, high, last, levels, set_aside, _WORST[clock])
+    found = tuple(NoiseEvent(*event) for event in events)
+    return Minute(point, start_s, due, n, total, low, high, last, levels, set_aside, _WORST[clock], found)

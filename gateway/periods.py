@@ -1,0 +1,94 @@
+"""Which periods a venue has records of: 10 min and hours of its clock, days, nights, sessions and listening."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from gateway.config import Config, Session
+
+PeriodKind = Literal["minute", "10min", "hour", "session", "listening", "day", "night"]
+
+_TEN_S, _HOUR_S, _MINUTE_S = 600, 3600, 60
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PeriodSpan:
+    """From `start_s` (included) to `end_s`, seconds since 1970, in whole minutes; `name`: of the session."""
+
+    end_s: int
+    start_s: int
+    kind: PeriodKind
+    name: str | None = None
+
+    @property
+    def minutes(self) -> int:
+        return (self.end_s - self.start_s) // _MINUTE_S
+
+    def has(self, start_s: int) -> bool:
+        """Whether the minute that starts so lies in it."""
+        return self.start_s <= start_s < self.end_s
+
+
+class Periods:
+    """The venue's own clock; a session that does not begin on a whole minute is that of the minutes wholly in it."""
+
+    def __init__(self, config: Config) -> None:
+        self.zone = ZoneInfo(config.venue.timezone)
+        self._night = config.venue.night
+        self._fixed = [span for session in config.session for span in self._session(session)]
+
+    def ended(self, after_s: int, upto_s: int) -> list[PeriodSpan]:
+        """Those that end after `after_s` and not after `upto_s`, by their end."""
+        found = [span for span in self._fixed if after_s < span.end_s <= upto_s]
+        found += self._round(after_s, upto_s, _TEN_S, "10min")
+        found += self._round(after_s, upto_s, _HOUR_S, "hour")
+        found += (span for span in self._days(after_s, upto_s) if after_s < span.end_s <= upto_s)
+        return sorted(found)
+
+    def around(self, start_s: int) -> list[PeriodSpan]:
+        """Those that the minute which starts so lies in."""
+        found = self.ended(start_s, start_s + 2 * 86_400)
+        return [span for span in found if span.has(start_s)]
+
+    def day_before(self, night: PeriodSpan) -> PeriodSpan:
+        """The day that a night follows."""
+        return next(span for span in self._days(night.start_s - 1, night.start_s) if span.end_s == night.start_s)
+
+    def _session(self, session: Session) -> Iterator[PeriodSpan]:
+        yield self._whole(session.start, session.end, "session", session.name)
+        for window in session.listening:
+            yield self._whole(window.start, window.end, "listening", session.name)
+
+    def _whole(self, start: datetime, end: datetime, kind: PeriodKind, name: str) -> PeriodSpan:
+        start_s, end_s = self._seconds(start), self._seconds(end)
+        return PeriodSpan(end_s // _MINUTE_S * _MINUTE_S, -(-start_s // _MINUTE_S) * _MINUTE_S, kind, name)
+
+    def _round(self, after_s: int, upto_s: int, length_s: int, kind: PeriodKind) -> Iterator[PeriodSpan]:
+        """Hours of a zone whose offset is not a whole number of hours are still its own."""
+        offset = datetime.fromtimestamp(upto_s, self.zone).utcoffset() or timedelta()
+        shift_s = int(offset.total_seconds())
+        first = ((after_s + shift_s) // length_s + 1) * length_s - shift_s
+        for end_s in range(first, upto_s + 1, length_s):
+            yield PeriodSpan(end_s, end_s - length_s, kind)
+
+    def _days(self, after_s: int, upto_s: int) -> Iterator[PeriodSpan]:
+        night, day = self._night.from_, self._night.to
+        date = datetime.fromtimestamp(after_s, self.zone).date() - _DAY
+        last = datetime.fromtimestamp(upto_s, self.zone).date() + _DAY
+        while date <= last:
+            yield self._hours(datetime.combine(date, day), night, "day")
+            yield self._hours(datetime.combine(date, night), day, "night")
+            date += _DAY
+
+    def _hours(self, start: datetime, until: time, kind: PeriodKind) -> PeriodSpan:
+        end = datetime.combine(start.date(), until)
+        end = end if end > start else end + _DAY
+        return PeriodSpan(self._seconds(end), self._seconds(start), kind)
+
+    def _seconds(self, at: datetime) -> int:
+        return round(at.replace(tzinfo=self.zone).timestamp())
