@@ -32,6 +32,7 @@ from gateway.journal.chain import Chain, Identity, new_run
 from gateway.journal.latches import read_latches
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.reader import EventReader
+from gateway.journal.readings import ReadingsWriter
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.known_units import KnownUnits
 from gateway.lending import Desk, same_port
@@ -44,6 +45,7 @@ from gateway.sinks.feeder import Feeder
 from gateway.sinks.influx import InfluxSink, Sources
 from gateway.sinks.modem import Modem
 from gateway.sinks.mqtt import MqttPump
+from gateway.sinks.noise_records import NoiseRecords
 from gateway.sinks.quarantine import Quarantine
 from gateway.sinks.supply import Cursors
 from gateway.sources.contacts import Contacts
@@ -105,7 +107,8 @@ class App:
         self.plan = Plan.of(merged, sha256)
         zone = Calendar(merged.config).zone
         self.origin = Origin(merged.config.venue.id, new_run(), zone, simulated=simulation is not None)
-        maker = MinuteMaker(self.plan.every_s())
+        maker = MinuteMaker()
+        self.plan.set_up(maker)
         self.out = Switchboard(state, self.clock, self._inbox.tell, zone, self._notifier, maker)
         self.identity = Identity.open(state, now)
         self.engine = self._engine(now)
@@ -215,6 +218,7 @@ class App:
     def _pump(self, name: str, broker: Mqtt) -> MqttPump:
         writer = self.out.readings_writer if broker.readings and name == "mqtt" else None
         readings = None if writer is None else lambda: ReadingsReader(self.state, writer)
+        records = None if writer is None else lambda: self._noise_records(writer)
         return MqttPump(
             name,
             broker,
@@ -222,10 +226,13 @@ class App:
             client_id=f"venue-{hashlib.sha256(self.identity.public.encode()).hexdigest()[:16]}",
             clock=self.clock,
             tell=self._inbox.tell,
-            feeder=Feeder(name, self.origin, lambda: EventReader(self.state, with_writer=True), readings),
+            feeder=Feeder(name, self.origin, lambda: EventReader(self.state, with_writer=True), readings, records),
             advance=self.out.events.advance,
             advance_readings=None if writer is None else writer.advance,
         )
+
+    def _noise_records(self, writer: ReadingsWriter) -> NoiseRecords:
+        return NoiseRecords(self.origin, MinutesReader(self.state, writer), lambda: self.plan.noise())  # noqa: PLW0108  the plan is another after a reload
 
     # ---- running -------------------------------------------------------------------------------------------------
 
@@ -316,8 +323,7 @@ class App:
         before, self.plan = self.plan, Plan.of(merged, sha256)
         health, points = self.plan.watchers(self.clock)
         self._inbox.tell(Reconfigured(self.plan, health, points, self.clock.now()))
-        every_s = self.plan.every_s()
-        self.out.readings_writer.configure(lambda maker: maker.configure(every_s))
+        self.out.readings_writer.configure(self.plan.set_up)
         self._control.admit(Doorman({person.id: person for person in merged.config.person}, self.clock))
         self._renew_sources(before)
         self._renew_brokers(before)

@@ -13,15 +13,21 @@ from gateway.armed import Armed
 from gateway.board import Board, Instrument
 from gateway.book import Book, Sent
 from gateway.calendar import Calendar
+from gateway.calibration import Meter
 from gateway.config import Config, Mqtt
 from gateway.errors import Unavailable
 from gateway.health import TIMEOUTS_S, DeviceWatch, Health
 from gateway.journal.events import Recovered
 from gateway.journal.reader import EventReader
 from gateway.known_units import KnownUnits
+from gateway.minutes import MinuteMaker
 from gateway.moment import Clock
+from gateway.noise import Validity
+from gateway.noise_weather import Weather
+from gateway.periods import Periods
 from gateway.points import Points
 from gateway.sinks.line_protocol import Labels
+from gateway.sinks.noise_records import NoiseSettings
 from gateway.sources.choice import Source, bind, build_sources
 from gateway.sources.unit import BoundDevice
 
@@ -60,9 +66,24 @@ class Plan:
         calendar = Calendar(self.config, custody_ended=self.custody_ended)
         return Health(devices, now), Points(Board(instruments, now), calendar, rules)
 
-    def every_s(self) -> dict[str, float]:
-        """How often a sample of each device is due."""
-        return {bound.name: bound.every_s for bound in self.devices}
+    def set_up(self, maker: MinuteMaker) -> None:
+        """How often a sample of each device is due, what the weather sets aside, and what a noise event is."""
+        noise = self.config.noise
+        every_s = {bound.name: bound.every_s for bound in self.devices}
+        indoors = [name for name, table in self.config.device.items() if table.indoors]
+        maker.configure(every_s, Weather(indoors, noise.weather, noise.wind_above).reason, noise.event_rise)
+
+    def noise(self) -> NoiseSettings:
+        """What the records of sound levels are made and judged by."""
+        table, config = self.config.noise, self.config
+        validity = Validity(table.valid_share, table.valid_day_hours, table.valid_night_hours)
+        places = {name: device.place for name, device in config.device.items()}
+        return NoiseSettings(Periods(config), validity, places, self.meters())
+
+    def meters(self) -> dict[str, Meter]:
+        """What is known of each device that may be a sound level meter."""
+        certificates = self.config.certificate
+        return {bound.name: Meter(bound.driver.evidence, certificates.get(bound.name)) for bound in self.devices}
 
     def brokers(self) -> dict[str, Mqtt]:
         """By the name of their sink; the first one carries the readings."""

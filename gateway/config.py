@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.quantities import Stream
 from gateway.config_day import Airing, Change, DutyKind, DutyTable, ZeroReport
+from gateway.config_noise import Certificate, Noise
 from gateway.config_screening import Screening
 from gateway.config_types import (
     Clock,
@@ -44,6 +45,7 @@ Verb = Literal[
     "release",
     "remove",
     "return",
+    "calibrate",
 ]
 
 
@@ -249,5 +251,7 @@ class Config(Table):
     contact: dict[Slug, Contact] = Field(default_factory=dict)
     rule: dict[Slug, Rule] = Field(default_factory=dict)
     screening: dict[Slug, Screening] = Field(default_factory=dict)
+    noise: Noise = Noise()
+    certificate: dict[Slug, Certificate] = Field(default_factory=dict)
     mqtt: MqttMain | None = None
     influxdb: InfluxDb | None = None

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Literal, NamedTuple
 
 from drivers.quantities import QUANTITIES, Stream
 from gateway import __version__
 from gateway.journal.chain import canonical, verify
 from gateway.moment import Moment
+from gateway.periods import PeriodSpan
 from gateway.values import Event, Reading, Readings
 
 SCHEMA = 1
@@ -170,6 +171,28 @@ def response(
     message = _head(origin, verb=verb, id=id_, ok=ok, time=now.text(origin.zone))
     message |= {"error": None if error is None else dict(error), "result": None if result is None else dict(result)}
     return Below(f"response/{verb}", encode(message))
+
+
+# ---- records of sound levels -----------------------------------------------------------------------------------
+
+
+def noise_record(
+    origin: Origin,
+    device: str,
+    span: PeriodSpan,
+    figures: Mapping[str, Any],
+    about: Mapping[str, Any],
+    historical: bool,
+) -> Below:
+    """One meter in one period. `indicative`: why its results are no evidence; empty: its certificate is in force."""
+    message = _head(origin, stream="environment", device=device, **about, historical=historical)
+    message |= {"period": span.kind, "name": span.name}
+    message |= {"from": _second(span.start_s, origin.zone), "to": _second(span.end_s, origin.zone)}
+    return Below(f"environment/noise/{device}", encode(message | dict(figures)))
+
+
+def _second(at_s: int, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(at_s, zone).isoformat(timespec="milliseconds")
 
 
 # ---- readings ---------------------------------------------------------------------------------------------------

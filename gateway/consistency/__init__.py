@@ -11,6 +11,7 @@ from gateway.consistency.contacts import alarm_names, contacts, pins
 from gateway.consistency.devices import devices, drivers_of
 from gateway.consistency.far_sides import far_sides
 from gateway.consistency.files import files
+from gateway.consistency.noise import noise
 from gateway.consistency.people import people, stations
 from gateway.consistency.rules import rules, sets
 from gateway.consistency.screening import screening
@@ -24,4 +25,5 @@ def problems(config: Config, folder: Path) -> Iterator[Problem]:
     yield from devices(config, folder)
     yield from rules(config, drivers_of(config, folder))
     yield from screening(config, drivers_of(config, folder))
+    yield from noise(config, drivers_of(config, folder))
     yield from files(config, folder)

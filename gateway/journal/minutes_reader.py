@@ -76,6 +76,23 @@ class MinutesReader:
                 raise self._unavailable(error) from error
         return [(at, _decoded(at, found[at])) for at in sorted(found)[:limit]]
 
+    def before(self, place: int) -> list[Minute]:
+        """The records of the last commit that has some and does not lie after `place`."""
+        waiting = [b for b in self._memory() if b.place <= place and b.minutes]
+        if waiting:
+            return _decoded(waiting[-1].place, waiting[-1].minutes)
+        found: list[tuple[int, bytes]] = []
+        try:
+            for path in self._files.paths():
+                if (span := self._span(path)) is not None and span.low_place <= place:
+                    found += self._files.connection(path).execute(
+                        "SELECT place, data FROM minutes WHERE place <= ? ORDER BY place DESC LIMIT 1", (place,)
+                    )
+                    found = [max(found)]
+        except (sqlite3.Error, OSError) as error:
+            raise self._unavailable(error) from error
+        return _decoded(*found[0]) if found else []
+
     def newest(self) -> int:
         """The place of the newest records; 0 when there are none."""
         waiting = [b.place for b in self._memory() if b.minutes]

@@ -10,13 +10,14 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from drivers.quantities import Stream
 from gateway import payloads
 from gateway.errors import Unavailable
+from gateway.minutes import Minute
 from gateway.payloads import Below, Origin
 from gateway.sinks.outbox import Wish
 from gateway.sinks.telemetry import ReadingsWish
@@ -55,6 +56,15 @@ class ReadingSource(Protocol):
 
     def after(self, place: int, limit: int) -> Sequence[tuple[int, Sequence[Readings]]]: ...
     def cursor(self, sink: str) -> int: ...
+    def newest(self) -> int: ...
+    def close(self) -> None: ...
+
+
+class RecordSource(Protocol):
+    """The records of sound levels: minutes as they were committed, and the messages that they complete."""
+
+    def after(self, place: int, limit: int) -> Sequence[tuple[int, list[Minute]]]: ...
+    def messages(self, low: int, rows: Iterable[tuple[int, list[Minute]]], *, historical: bool) -> Sequence[Below]: ...
     def newest(self) -> int: ...
     def close(self) -> None: ...
 
@@ -100,14 +110,17 @@ class Feeder:
         origin: Origin,
         events: Callable[[], EventSource],
         readings: Callable[[], ReadingSource] | None = None,
+        records: Callable[[], RecordSource] | None = None,
     ) -> None:
         self._sink = sink
         self._origin = origin
         self._open_events = events
         self._open_readings = readings
+        self._open_records = records
         self._questions: queue.SimpleQueue[tuple[Question, Callable[[Answer], None]] | None] = queue.SimpleQueue()
         self._events: EventSource | None = None
         self._readings: ReadingSource | None = None
+        self._records: RecordSource | None = None
         self._well = True
 
     @property
@@ -161,7 +174,8 @@ class Feeder:
             case "awaiting":
                 return list(self._event_source().awaiting_receipt())
             case "newest":
-                return self._reading_source().newest()
+                records = self._record_source()
+                return max(self._reading_source().newest(), records.newest() if records is not None else 0)
 
     def _events_of(self, wish: Wish) -> Found:
         """The journal holds all streams in one order: look on until enough of this one are found."""
@@ -174,10 +188,18 @@ class Feeder:
         return Found(at, found)
 
     def _readings_of(self, wish: ReadingsWish) -> Packed:
+        """Readings, and the records that were committed with them: one cursor goes over both."""
         blocks = [block for block in self._reading_source().after(wish.low, wish.limit) if block[0] <= wish.high]
-        answers = [answer for _, block in blocks for answer in block]
-        messages = payloads.readings(self._origin, answers, historical=wish.historical)
         upto = blocks[-1][0] if len(blocks) == wish.limit else wish.high
+        records, messages = self._record_source(), []
+        if records is not None:
+            rows = [row for row in records.after(wish.low, wish.limit) if row[0] <= upto]
+            if len(rows) == wish.limit:
+                upto = rows[-1][0]
+                blocks = [block for block in blocks if block[0] <= upto]
+            messages = list(records.messages(wish.low, rows, historical=wish.historical)) if rows else []
+        answers = [answer for _, block in blocks for answer in block]
+        messages = [*payloads.readings(self._origin, answers, historical=wish.historical), *messages]
         return Packed(upto, messages, sum(len(answer.readings) for answer in answers))
 
     def _event_source(self) -> EventSource:
@@ -191,8 +213,13 @@ class Feeder:
             self._readings = self._open_readings()
         return self._readings
 
+    def _record_source(self) -> RecordSource | None:
+        if self._records is None and self._open_records is not None:
+            self._records = self._open_records()
+        return self._records
+
     def _close(self) -> None:
-        for source in (self._events, self._readings):
+        for source in (self._events, self._readings, self._records):
             if source is not None:
                 source.close()
-        self._events = self._readings = None
+        self._events = self._readings = self._records = None
