@@ -6,7 +6,7 @@ BIN := .venv/bin
 SYSTEM_PACKAGES := mosquitto mosquitto-clients socat gcc libc6-dev libmodbus-dev pkg-config systemd shellcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check tests soak system-packages messages picture fuzz requirements clean
+.PHONY: help demo test check tests soak bundle system-packages messages picture fuzz requirements clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -43,6 +43,9 @@ messages: .venv/dev  ## collect people's messages into the catalogue; the Chines
 
 picture: .venv/demo  ## the picture of the demo in the README
 	$(BIN)/venue-gateway demo --record docs/demo.svg
+
+bundle: .venv/dev  ## the release archive, for installing without network: build/venue-gateway-VERSION.tar.gz
+	firmware_config/bundle.sh $(CURDIR)/$(BIN)/python build
 
 requirements: .venv/dev  ## renew the requirement files with their hashes (UPGRADE=--upgrade: take newer versions)
 	$(BIN)/uv pip compile -q $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header \

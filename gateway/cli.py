@@ -125,6 +125,15 @@ def build_parser() -> argparse.ArgumentParser:
     check = command("check", "gateway.settings_cli:check_main", say("validate a configuration"), tables)
     check.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
 
+    freeze = command(
+        "frozen",
+        "gateway.freeze:frozen_main",
+        say("whether the program may be exchanged now: 0, or 1"),
+        stateful,
+        tables,
+    )
+    freeze.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
+
     config = command(
         "config", "gateway.settings_cli:config_main", say("an example, the defaults, a schema"), lang=False
     )
