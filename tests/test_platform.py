@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from kit_engine import VENUE, Bench
+from kit_engine import START_NS, VENUE, Bench
 
 from gateway import armed
 from gateway.config import Config
@@ -186,7 +186,7 @@ def test_a_card_in_another_board_is_told_until_a_person_says_so(tmp_path: Path) 
     other = armed.merge(config, tmp_path, "1000000b").kept
     armed.keep(config, tmp_path, "1000000b")
     still = armed.merge(config, tmp_path, "1000000b").kept
-    bench = Bench(tmp_path, venue, kept=still)
+    bench = Bench(tmp_path, venue, start_ns=START_NS - 7 * 86_400 * NANO, kept=still)  # in a session it is refused
     answer = bench.act("retire", "board", name="board", note="board replaced")
     for name in bench.out.retired:
         armed.retire(name, config, tmp_path)
