@@ -15,7 +15,7 @@ from test_engine import STATION, receipt
 from gateway.lamp import LampStep
 from gateway.moment import NANO, ClockState
 from gateway.values import ContactFault, SinkState, StorageState
-from tests.kit_engine import START_NS, VENUE, Bench
+from tests.kit_engine import EARLY_NS, START_NS, VENUE, Bench
 
 TAMPER = '\n[contact.cabinet]\nkind = "tamper"\npin = 6\nsafe = "low"\npin_other = 12\n'
 ESCALATION = '\n[escalation]\nsteps = [{ after = "30s", to = "resend" }]\n'
@@ -63,14 +63,17 @@ HIDING = ["shelve", "suppress", "remove"]
 @pytest.mark.parametrize("verb", HIDING)
 @pytest.mark.parametrize("pressed", [False, True])
 @pytest.mark.parametrize("alarm", ["leak-button", "leak-button-line", "leak-button-pin"])
-def test_gb50394_never_disarmable(bench: Bench, verb: str, pressed: bool, alarm: str) -> None:
-    """GB 50394 5.2.3 item 1: an emergency device is never disarmable, by nobody, in no state."""
+def test_gb50394_never_disarmable(tmp_path: Path, verb: str, pressed: bool, alarm: str) -> None:
+    """GB 50394 5.2.3 item 1: an emergency device is never disarmable, by nobody, in no state, at no time."""
+    bench = Bench(tmp_path, TOML, start_ns=EARLY_NS)
+    safe(bench)
     if pressed:
         bench.press()
     answer = bench.act(verb, alarm, note="works", for_s=60)
     bench.press()
 
     assert not answer["ok"]
+    assert "never shelved, suppressed or taken out of service" in answer["error"]
     assert names(bench)[-2] in ("raised", "repeated")
 
 
