@@ -62,6 +62,7 @@ class Answers:
             "seals": {name: watch.seal for name, watch in engine.watches.items() if watch.seal is not None},
             "devices": {name: _device(watch, now) for name, watch in engine.health.devices.items()},
             "screening": {name: gate.describe(now, engine.points.calendar) for name, gate in engine.gates.items()},
+            "lamps": {name: step.value for name, step in engine.lamps.steps().items()},
             "brokers": {name: self._link(name, each, now) for name, each in engine.links.items()},
             "storage": {name: say(state.error) if state.error else "ok" for name, state in engine.storage.items()},
             "stored": engine.stored,
@@ -100,7 +101,7 @@ class Answers:
             seen = board.seen(name, now)
             found.append(
                 {"point": name, "value": seen.value, "unit": unit_of(name), "quality": seen.quality.value}
-                | {"valid": seen.valid, "reason": seen.reason}
+                | {"valid": seen.valid, "reason": seen.reason, "silent_s": round(seen.silent_s, 1)}
             )
         return found
 

@@ -172,6 +172,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--bundle", type=Path, metavar="FILE.tar.gz", help=say("an archive for support, without secrets")
     )
 
+    watch = command(
+        "watch", "gateway.watch.main:watch_main", say("a live page: alarms, contacts, values, limits"), stateful
+    )
+    watch.add_argument("--plain", action="store_true", help=say("a line for each change instead of a page"))
+    watch.add_argument("--once", action="store_true", help=say("the page once, without colour"))
+
     for name, text in (
         ("status", say("how the gateway is")),
         ("alarms", say("what stands")),

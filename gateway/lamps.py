@@ -27,6 +27,10 @@ class Lamps:
         self._out = outputs
         self._shown: dict[str, tuple[LampStep, bool]] = {}
 
+    def steps(self) -> dict[str, LampStep]:
+        """What each lamp shows now."""
+        return {name: step for name, (step, _) in self._shown.items()}
+
     def forget(self) -> None:
         """The pins were claimed anew: everything is said again."""
         self._shown.clear()

@@ -119,6 +119,7 @@ _STATUS: dict[str, str] = {
     "contacts": N_("contacts"),
     "seals": N_("sealed doors"),
     "devices": N_("devices"),
+    "lamps": N_("lamps"),
     "brokers": N_("brokers"),
     "storage": N_("storage"),
     "stored": N_("last event on the card"),
