@@ -24,6 +24,7 @@ from gateway.calendar import Calendar
 from gateway.catalogue import say
 from gateway.config import Config, Mqtt
 from gateway.control import Control, Doorman
+from gateway.day.stages import Stage, stage
 from gateway.engine import Engine, NewBroker, Reconfigured
 from gateway.engine_thread import EngineThread
 from gateway.errors import Refused
@@ -41,6 +42,7 @@ from gateway.moment import NANO, Clock, Moment, SystemClock
 from gateway.notify import Notifier
 from gateway.payloads import Origin
 from gateway.platform import board_serial
+from gateway.sinks import hj212
 from gateway.sinks.feeder import Feeder
 from gateway.sinks.influx import InfluxSink, Sources
 from gateway.sinks.modem import Modem
@@ -159,6 +161,7 @@ class App:
         self._modem_workers = self._modem()
         self._influx_workers = self._influx()
         self._certificate_workers = self._certificates()
+        self._bureau_workers = self._bureaus()
         self._control_workers = [Worker("control", self._control.run)]
         watched = (
             () if simulated is not None else (Machine(self.state, tell, self.clock),)
@@ -215,6 +218,18 @@ class App:
         )
         return [Worker("influxdb", sink.run)]
 
+    def _bureaus(self) -> list[Worker]:
+        """The platforms that speak HJ 212, each in a thread of its own."""
+        sources = hj212.Sources(self.state, self.out.readings_writer)
+        sinks = [
+            hj212.Hj212Sink(link, sources, self._inbox.tell, self.clock, self._in_session)
+            for link in self.plan.platforms()
+        ]
+        return [Worker(sink.name, sink.run) for sink in sinks]
+
+    def _in_session(self, now: Moment) -> bool:
+        return stage(Calendar(self.plan.config), now) is Stage.SESSION
+
     def _pump(self, name: str, broker: Mqtt) -> MqttPump:
         writer = self.out.readings_writer if broker.readings and name == "mqtt" else None
         readings = None if writer is None else lambda: ReadingsReader(self.state, writer)
@@ -244,7 +259,7 @@ class App:
         others = (*self._played, *self._modem_workers, *self._machine_workers, *self._control_workers)
         for worker in (*others, *self._source_workers.values()):
             worker.start()
-        for worker in (*self._influx_workers, *self._certificate_workers):
+        for worker in (*self._influx_workers, *self._certificate_workers, *self._bureau_workers):
             worker.start()
         self._tell_configuration(self._loaded)
         self._keep_armed()
@@ -278,7 +293,7 @@ class App:
         _end([*intake, *self._modem_workers, *self._machine_workers], 1.0)
         _end(self._engine_workers, 1.0)
         self._forget()
-        _end([*pumps, *self._influx_workers, *self._certificate_workers], 1.5)
+        _end([*pumps, *self._influx_workers, *self._certificate_workers, *self._bureau_workers], 1.5)
         _end([*self._writers, *self._played], 1.2)
         self.directory.close()
         self._notifier.close()
@@ -336,6 +351,11 @@ class App:
             _end(self._influx_workers, 1.0)
             self._influx_workers = self._influx()
             for worker in self._influx_workers:
+                worker.start()
+        if before.platforms() != self.plan.platforms():
+            _end(self._bureau_workers, 1.0)
+            self._bureau_workers = self._bureaus()
+            for worker in self._bureau_workers:
                 worker.start()
         self._keep_armed()
 

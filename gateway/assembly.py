@@ -17,6 +17,7 @@ from gateway.calibration import Meter
 from gateway.config import Config, Mqtt
 from gateway.errors import Unavailable
 from gateway.health import TIMEOUTS_S, DeviceWatch, Health
+from gateway.hj212.link import Link, link_of
 from gateway.journal.events import Recovered
 from gateway.journal.reader import EventReader
 from gateway.known_units import KnownUnits
@@ -98,6 +99,12 @@ class Plan:
         places = {name: table.place for name, table in self.config.device.items()}
         streams = self.config.influxdb.streams if self.config.influxdb is not None else ()
         return Labels(self.config.venue.id, places, frozenset(streams))
+
+    def platforms(self) -> tuple[Link, ...]:
+        """What is sent to each platform that speaks HJ 212."""
+        venue, zone = self.config.venue, Calendar(self.config).zone
+        every_s = {bound.name: bound.every_s for bound in self.devices}
+        return tuple(link_of(name, table, venue, zone, every_s) for name, table in self.config.hj212.items())
 
     def lines(self) -> dict[str, object]:
         """What each source is made of, by its name: equal before and after a reload, it goes on undisturbed."""

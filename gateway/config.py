@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.quantities import Stream
 from gateway.config_day import Airing, Change, DutyKind, DutyTable, ZeroReport
+from gateway.config_hj212 import Hj212
 from gateway.config_noise import Certificate, Noise
 from gateway.config_screening import Screening
 from gateway.config_types import (
@@ -255,3 +256,4 @@ class Config(Table):
     certificate: dict[Slug, Certificate] = Field(default_factory=dict)
     mqtt: MqttMain | None = None
     influxdb: InfluxDb | None = None
+    hj212: dict[Slug, Hj212] = Field(default_factory=dict)

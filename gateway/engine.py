@@ -35,7 +35,10 @@ from gateway.health import (
     link,
     machine,
     path,
+    platform_definitions,
+    platforms,
     points_refused,
+    remote,
     still_armed,
     storage,
     system_definitions,
@@ -72,6 +75,7 @@ from gateway.values import (
     PointsRefused,
     Question,
     Readings,
+    RemoteSetting,
     SeenRetained,
     SetAside,
     SinkState,
@@ -174,6 +178,7 @@ class Engine:
             Stored: self._stored,
             Accepted: self._accepted,
             NotTaken: self._not_taken,
+            RemoteSetting: lambda m: self.find_all(remote(m)),
             PathState: lambda m: self.find_all([path(m)]),
             Canary: self._canary,
             CertificateEnds: self._certificate,
@@ -232,6 +237,7 @@ class Engine:
         if self.config.custody is not None:
             entries.append(custody())
         entries += self.day.definitions()
+        entries += platform_definitions(platforms(self.config))
         for definition, what in entries:
             self.book.define(definition, what, now)
         self.book.define_left(now)
@@ -484,4 +490,4 @@ def _sinks(config: Config) -> tuple[str, ...]:
     """What is sent to, by name: each has an alarm for its link."""
     second = config.mqtt is not None and config.mqtt.second is not None
     found = {"mqtt": config.mqtt is not None, "second": second, "influxdb": config.influxdb is not None}
-    return tuple(name for name, there in found.items() if there)
+    return (*(name for name, there in found.items() if there), *platforms(config))

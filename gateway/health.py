@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.alarms import Definition, Given, Signal
 from gateway.catalogue import both, say
+from gateway.config import Config
 from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, ClockState, Moment
 from gateway.values import (
@@ -22,6 +23,7 @@ from gateway.values import (
     PathState,
     PointsRefused,
     Readings,
+    RemoteSetting,
     SetAside,
     Severity,
     SinkState,
@@ -82,6 +84,28 @@ def system_definitions(sinks: tuple[str, ...]) -> Iterator[tuple[Definition, Tex
     for sink in sinks:
         yield Definition(f"link-{sink}", "link", "high", "gateway", raise_after_s=30.0), text("link", sink)
         yield Definition(f"certificate-{sink}", "certificate", "high", "gateway"), text("certificate", sink)
+
+
+def platform_definitions(sinks: Iterable[str]) -> Iterator[tuple[Definition, Text]]:
+    """Of platforms that may set something here: what they set or were refused."""
+    for sink in sinks:
+        name = remote_name(sink)
+        yield Definition(name, "remote", "low", "gateway", clear_after_s=HAPPENING_S), text("remote", sink)
+
+
+def platforms(config: Config) -> tuple[str, ...]:
+    """The sinks that speak HJ 212, by name."""
+    return tuple(f"hj212-{name}" for name in config.hj212)
+
+
+def remote_name(sink: str) -> str:
+    return f"remote-{sink}"
+
+
+def remote(message: RemoteSetting) -> Iterator[Finding]:
+    """Each setting of a platform, and each that was refused, is an event of its own."""
+    what = text("remote", message.sink, message.what)
+    return happening(remote_name(message.sink), message.at, what, "set" if message.done else "not-set")
 
 
 def disarmed(name: str) -> tuple[Definition, Text]:

@@ -285,6 +285,16 @@ class PathState:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteSetting:
+    """The platform of `sink` has set something here (`done`), or wished to; `what` in words of `say`."""
+
+    sink: str
+    what: str
+    done: bool
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class SeenRetained:
     """One of our own retained states as the broker holds it, read back after connecting or when somebody changed it."""
 

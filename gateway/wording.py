@@ -51,6 +51,7 @@ STANDS: dict[str, str] = {
         "board by name"
     ),
     "link": N_("No connection to {name}: {reason}"),
+    "remote": N_("The platform {name}: {reason}"),
     "refused": N_("Refused at {name}: {reason}"),
     "altered": N_("A retained state at the broker was altered by somebody else: {reason}"),
     "unstored": N_("Sent, and not in the journal: {reason}"),

@@ -13,6 +13,7 @@ from gateway.consistency.far_sides import far_sides
 from gateway.consistency.files import files
 from gateway.consistency.noise import noise
 from gateway.consistency.people import people, stations
+from gateway.consistency.platforms import platforms
 from gateway.consistency.rules import rules, sets
 from gateway.consistency.screening import screening
 from gateway.consistency.times import times, zone
@@ -26,4 +27,5 @@ def problems(config: Config, folder: Path) -> Iterator[Problem]:
     yield from rules(config, drivers_of(config, folder))
     yield from screening(config, drivers_of(config, folder))
     yield from noise(config, drivers_of(config, folder))
+    yield from platforms(config, drivers_of(config, folder))
     yield from files(config, folder)

@@ -34,7 +34,11 @@ def with_files(config: Config, folder: Path) -> Config:
     modem = config.modem
     if modem is not None:
         modem = modem.model_copy(update={"pin_file": whole(modem.pin_file)})
-    return config.model_copy(update={"mqtt": mqtt, "influxdb": influxdb, "modem": modem})
+    hj212 = {
+        name: platform.model_copy(update={"password_file": whole(platform.password_file)})
+        for name, platform in config.hj212.items()
+    }
+    return config.model_copy(update={"mqtt": mqtt, "influxdb": influxdb, "modem": modem, "hj212": hj212})
 
 
 def files(config: Config, folder: Path) -> Iterator[Problem]:
@@ -71,6 +75,8 @@ def _file_names(config: Config) -> Iterator[tuple[Location, str]]:
         yield ("influxdb", "token_file"), config.influxdb.token_file
         if config.influxdb.ca is not None:
             yield ("influxdb", "ca"), config.influxdb.ca
+    for name, platform in config.hj212.items():
+        yield ("hj212", name, "password_file"), platform.password_file
     if config.modem is not None and config.modem.pin_file is not None:
         yield ("modem", "pin_file"), config.modem.pin_file
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MOST_CP = 950  # characters between the && signs
+MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)  # that a minute file may have
 FIELDS = ("QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO")
 Item = tuple[tuple[str, str], ...]  # names and values that a comma joins
 

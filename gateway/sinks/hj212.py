@@ -1,0 +1,359 @@
+"""A platform of an environment bureau, spoken to in HJ 212: one thread, one connection, one cursor.
+
+The journal is the queue: files of minutes, hours and days are made from its minute records, oldest first, and the
+cursor moves only when the platform has answered. Real-time values are of now or are not sent. Nothing waits for this
+thread, and it reads the platform no faster than `READ_RATE`.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import select
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from gateway.catalogue import say
+from gateway.errors import Unavailable
+from gateway.hj212.link import Link, TermsFile
+from gateway.hj212.parley import ANSWERS, Dead, Outcome, Parley, Proven, Stamps
+from gateway.hj212.requests import Asked, Conduct, Told
+from gateway.hj212.uploads import File, Upload, files_after, files_starting, of_file, of_now, stamp
+from gateway.journal.minutes_reader import MinutesReader
+from gateway.journal.readings import ReadingsWriter
+from gateway.journal.readings_reader import ReadingsReader
+from gateway.moment import NANO, Clock, ClockState, Moment
+from gateway.values import Reading, RemoteSetting, SinkState
+
+log = logging.getLogger(__name__)
+
+CONNECT_S, SEND_S = 10.0, 4.0  # real seconds
+TURN_S = 0.25  # how soon `stop` and what is due are noticed
+READ_RATE, READ_BURST = 16_384, 65_536  # bytes a second, and at once: a platform's commands are a few hundred bytes
+FIRST_DELAY_S, LAST_DELAY_S = 2.0, 60.0  # between connections
+SETTLED_S = 15.0  # a file is made so long after its end: its last minute is in the record then
+LATE_S = 300.0  # a file that leaves later than this is one sent afterwards
+JUMP_S = 7200.0  # a cursor so far in the future was made by a wrong clock
+OLDEST_S = 60 * 86_400.0  # readings are not kept for longer
+AT_ONCE = 20  # files looked at in one turn
+LOOK_EVERY_S = 1.0  # for a file that has fallen due
+_BLOCKS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a sink's data comes from and its cursor goes to."""
+
+    state: Path
+    writer: ReadingsWriter
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How much may be read now: the rest waits in the platform's own socket."""
+
+    left: float
+    at_s: float
+
+    def allowed(self, now_s: float) -> int:
+        self.left, self.at_s = min(READ_BURST, self.left + READ_RATE * (now_s - self.at_s)), now_s
+        return int(self.left)
+
+
+class Hj212Sink:
+    """`run(stop)` talks to the platform until told to stop. Raises nothing that the far side can cause."""
+
+    def __init__(
+        self,
+        link: Link,
+        sources: Sources,
+        tell: Callable[[object], None],
+        clock: Clock,
+        locked: Callable[[Moment], bool],
+    ) -> None:
+        self.link, self.name = link, link.sink
+        self.counts: Counter[str] = Counter()  # frames dropped, by why; read by others
+        self.proven: Moment | None = None  # when the platform last answered something of ours; read by others
+        self._sources, self._tell, self._clock, self._locked = sources, tell, clock, locked
+        self._started = clock.now()
+        self._stamps = Stamps(link.party.zone)
+        self._state = ""
+        self._key: int | None = None  # the files up to here are proven, or nothing was recorded in their time
+        self._start_told = False
+        self._refused_once: set[str] = set()  # commands that this platform leaves without an answer
+
+    def run(self, stop: threading.Event) -> None:
+        self._readings = ReadingsReader(self._sources.state, self._sources.writer)
+        self._minutes = MinutesReader(self._sources.state, self._sources.writer)
+        delay_s = FIRST_DELAY_S
+        try:
+            while not stop.is_set():
+                before = self.proven
+                self._begin()
+                self._connect(stop)
+                if self.proven is not before:
+                    delay_s = FIRST_DELAY_S
+                stop.wait(self._clock.pause(delay_s * random.uniform(0.8, 1.2)))  # noqa: S311  against crowds
+                delay_s = min(2 * delay_s, LAST_DELAY_S)
+        finally:
+            self._readings.close()
+            self._minutes.close()
+            self._say("stopped", "")
+
+    def _begin(self) -> None:
+        """Where the cursor stands. A platform that is new gets what comes from now on, reached or not."""
+        if self._key is not None:
+            return
+        try:
+            self._key = self._readings.cursor(self.name)
+        except Unavailable as error:
+            log.debug("event=journal-unreadable sink=%s error=%r", self.name, str(error))
+            return
+        if not self._key:
+            self._key = self._started.wall_ns // 1_000_000
+            self._sources.writer.advance(self.name, self._key)
+
+    # ---- the connection ------------------------------------------------------------------------------------------
+
+    def _connect(self, stop: threading.Event) -> None:
+        """One connection, from opening to its end."""
+        link = self.link
+        try:
+            password = link.password_file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            self._say("refused", say("the password file cannot be read: {error}", error=type(error).__name__))
+            return
+        if self._state != "unreachable":
+            self._say("connecting", "")
+        try:
+            with socket.create_connection((link.host, link.port), timeout=CONNECT_S) as line:
+                line.settimeout(SEND_S)
+                self._converse(line, password, stop)
+        except OSError as error:
+            self._say("unreachable", say("no connection to {host}: {error}", host=link.host, error=_words(error)))
+
+    def _converse(self, line: socket.socket, password: str, stop: threading.Event) -> None:
+        file = TermsFile(self._sources.state, self.link, password)
+        conduct = Conduct(file.read(), self.link.may_set, self._locked, file.write)
+        parley = Parley(self.link.party, conduct, self._stamps, self.now(), self.counts)
+        talk = _Talk(self, parley)
+        pace = _Pace(READ_BURST, time.monotonic())
+        while not stop.is_set() and not talk.dead:
+            allowed = pace.allowed(time.monotonic())
+            if allowed <= 0:
+                stop.wait(TURN_S)
+            elif select.select([line], [], [], 0.0 if talk.hurried else TURN_S)[0]:
+                data = line.recv(min(4096, allowed))
+                if not data:
+                    self._say("unreachable", say("the platform has closed the connection"))
+                    return
+                pace.left -= len(data)
+                talk.take(parley.receive(data, self.now()))
+            now = self.now()
+            talk.take(parley.tick(now))
+            if not talk.dead:
+                talk.offer(now)
+            while parley.out:
+                line.sendall(parley.out.popleft())
+        if talk.dead:
+            self._say("unreachable", say("the platform does not answer"))
+
+    def now(self) -> Moment:
+        """The clock in use, with the real monotonic time: a platform's time-outs are real seconds."""
+        return replace(self._clock.now(), mono_ns=time.monotonic_ns())
+
+    def _say(self, state: str, detail: str) -> None:
+        if state != self._state:
+            self._state = state
+            log.info("event=sink sink=%s state=%s detail=%r", self.name, state, detail)
+            self._tell(SinkState(self.name, state, detail, self._clock.now()))  # type: ignore[arg-type]
+
+    # ---- what comes of it ----------------------------------------------------------------------------------------
+
+    def heard(self) -> None:
+        """A good frame of the platform's: it is there, and knows us."""
+        self._say("connected", "")
+
+    def prove(self, upload: Upload) -> None:
+        self.proven = self._clock.now()
+        self._say("connected", "")
+        if upload.cn == "2081":
+            self._start_told = True
+        if upload.key:
+            self._key = upload.key
+            self._sources.writer.advance(self.name, upload.key)
+
+    def unanswered(self, upload: Upload) -> None:
+        """Some platforms know neither 2081 nor 1013: asked once a run, then the data goes without."""
+        if upload.cn in ("2081", "1013"):
+            self._refused_once.add(upload.cn)
+
+    def record(self, told: Told) -> None:
+        self._tell(RemoteSetting(self.name, told.what, told.done, self._clock.now()))
+
+    # ---- what is due ---------------------------------------------------------------------------------------------
+
+    def start_up(self, now: Moment) -> Upload | None:
+        """2081, once a run: when the gateway started."""
+        if self._start_told or "2081" in self._refused_once:
+            return None
+        zone = self.link.party.zone
+        first = ("DataTime", stamp(now.wall_ns // NANO, zone))
+        restart = ("RestartTime", stamp(self._started.wall_ns // NANO, zone))
+        return Upload("2081", self.link.systems[0], (first,), ((restart,),))
+
+    def clock_wish(self, now: Moment) -> Upload | None:
+        """1013, where nobody sets our clock: the platform then tells its time, which is recorded."""
+        if now.clock is ClockState.SYNCHRONISED or "1013" in self._refused_once:
+            return None
+        self._refused_once.add("1013")
+        return Upload("1013", self.link.systems[0], ())
+
+    def realtime(self, now: Moment) -> Iterator[Upload]:
+        latest: dict[str, Reading] = {}
+        wanted = {channel.point for channel in self.link.channels}
+        since_ms = (now.wall_ns - round(max(channel.fresh_s for channel in self.link.channels) * NANO)) // 1_000_000
+        try:
+            blocks = self._readings.after(min(since_ms, self._readings.newest() - 1), _BLOCKS)
+        except Unavailable as error:
+            log.debug("event=journal-unreadable sink=%s error=%r", self.name, str(error))
+            return
+        for _, answers in blocks:
+            for answer in answers:
+                latest.update({reading.point: reading for reading in answer.readings if reading.point in wanted})
+        for st in self.link.systems:
+            upload = of_now(st, self.link.of(st), latest, now.wall_ns, self.link.party.zone)
+            if upload is not None:
+                yield upload
+
+    def stored(self, minute: dict[str, int], now: Moment) -> Upload | None:
+        """The oldest file that is not proven; None when there is none, or none was found in this turn."""
+        now_s = now.wall_ns / NANO
+        if self._key is None:
+            return None
+        key = self._bounded(self._key, now_s)
+        seen = 0
+        try:
+            for file in files_after(key, now_s - SETTLED_S, minute, self.link.party.zone):
+                upload = self.of(file)
+                if upload is not None:
+                    late = now_s - file.end_s > LATE_S
+                    return replace(upload, resent=late)
+                self._key = file.key
+                seen += 1
+                if seen == AT_ONCE:
+                    break
+        except Unavailable as error:
+            log.debug("event=journal-unreadable sink=%s error=%r", self.name, str(error))
+        return None
+
+    def _bounded(self, key: int, now_s: float) -> int:
+        if key / 1000 > now_s + JUMP_S:
+            log.warning("event=cursor-in-the-future sink=%s", self.name)
+            key = round(now_s) * 1000
+        return max(key, round(now_s - OLDEST_S) * 1000)
+
+    def of(self, file: File) -> Upload | None:
+        channels = self.link.of(file.st)
+        points = {channel.point for channel in channels}
+        minutes = self._minutes.between(file.start_s, file.end_s, points)
+        return of_file(file, channels, minutes, self.link.nights, self.link.party.zone)
+
+    def asked(self, asked: Asked, minute: dict[str, int], now: Moment) -> Iterator[Upload | None]:
+        """The stored files that a platform asks for; None for one of whose time there is nothing."""
+        request, zone = asked.request, self.link.party.zone
+        every = minute[request.st]
+        for file in files_starting(request.cn, request.st, asked.begin_s, asked.end_s, every, zone):
+            if file.end_s > now.wall_ns / NANO - SETTLED_S:
+                return
+            upload = self.of(file)
+            yield None if upload is None else replace(upload, key=0, answered=False, resent=True)
+
+
+class _Talk:
+    """What one connection has done so far, and what is to be said next. Owned by the sink's thread."""
+
+    def __init__(self, sink: Hj212Sink, parley: Parley) -> None:
+        self._sink, self._parley = sink, parley
+        self.dead = False
+        self.hurried = False  # there is more to be said at once
+        self._slot: int | None = None  # of real-time values: interval of the wall clock
+        self._now_values: list[Upload] = []
+        self._asked: tuple[Asked, Iterator[Upload | None]] | None = None
+        self._sent = 0
+        self._beat: Moment | None = None
+        self._looked: Moment | None = None
+
+    def take(self, outcomes: Iterator[Outcome]) -> None:
+        for outcome in outcomes:
+            match outcome:
+                case Proven(upload):
+                    self._sink.prove(upload)
+                    self._looked = None
+                case Dead(upload):
+                    self._sink.unanswered(upload)
+                    self.dead = True
+                case Asked():
+                    files = self._sink.asked(outcome, dict(self._parley.conduct.terms.minute), self._sink.now())
+                    self._asked, self._sent = (outcome, files), 0
+                case Told():
+                    self._sink.record(outcome)
+        if self._parley.heard is not None:
+            self._sink.heard()
+
+    def offer(self, now: Moment) -> None:
+        """Give the parley what is to be said next, if its last message is answered."""
+        if self._asked is not None:
+            self._answer(*self._asked)
+        self.hurried = self._asked is not None
+        if self._parley.idle and (upload := self._next(now)) is not None:
+            self._parley.offer(upload, now)
+
+    def _answer(self, asked: Asked, files: Iterator[Upload | None]) -> None:
+        """Some of the stored files that were asked for; they want no answer each."""
+        try:
+            batch = list(islice(files, AT_ONCE))
+        except Unavailable:
+            batch = []  # what was sent is told; the platform asks again for the rest
+        for upload in batch:
+            if upload is not None:
+                self._parley.offer(upload, self._sink.now())
+                self._sent += 1
+        if len(batch) < AT_ONCE:
+            self._parley.finish(asked, self._sent)
+            self._asked = None
+
+    def _next(self, now: Moment) -> Upload | None:
+        first = self._sink.start_up(now) or self._sink.clock_wish(now)
+        if first is not None:
+            return first
+        terms = self._parley.conduct.terms
+        slot = now.wall_ns // NANO // terms.realtime_s
+        if terms.realtime and slot != self._slot:
+            self._slot, self._now_values = slot, list(self._sink.realtime(now))
+        if self._now_values:
+            return self._now_values.pop(0)
+        return self._heartbeat(now) or self._stored(now)
+
+    def _heartbeat(self, now: Moment) -> Upload | None:
+        every_s = self._sink.link.heartbeat_s
+        if every_s is None or (self._beat is not None and now.seconds_since(self._beat) < every_s):
+            return None
+        self._beat = now
+        return Upload("9015", ANSWERS, ())
+
+    def _stored(self, now: Moment) -> Upload | None:
+        if self._looked is not None and now.seconds_since(self._looked) < LOOK_EVERY_S:
+            return None
+        self._looked = now
+        return self._sink.stored(dict(self._parley.conduct.terms.minute), now)
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
