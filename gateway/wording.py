@@ -70,7 +70,7 @@ STANDS: dict[str, str] = {
     "retired": N_("The contact {name} is no longer armed: retired by {reason}"),
     "disarm": N_("The contact {name} is no longer in the configuration and stays armed until it is retired by name"),
 }
-GOES_ON = N_("{what} It goes on as {activation}, which stood before the restart; {other} is the same alarm")
+GOES_ON = N_("{what}; it goes on as {activation}, which stood before the restart ({other} is the same alarm)")
 RULE_ABOVE = N_("{quantity} {value} {unit} is over the limit of {limit} {unit} ({place})")
 RULE_BELOW = N_("{quantity} {value} {unit} is under the limit of {limit} {unit} ({place})")
 RULE_WITHIN = N_("{quantity} {value} {unit}, limit {limit} {unit} ({place})")
