@@ -20,7 +20,7 @@ class Authority:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         now = dt.datetime.now(dt.UTC)
-        keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("ours", "foreign")}
+        self._keys = keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("ours", "foreign")}
         for name, key in keys.items():
             self._write(
                 name, key, self._signed(name, key, (name, key), start=now - 3 * DAY, end=now + 30 * DAY, ca=True)
@@ -32,8 +32,12 @@ class Authority:
             ("other-name", now - DAY, now + DAY),
             ("client", now - DAY, now + DAY),
         ):
-            key = ec.generate_private_key(ec.SECP256R1())
-            self._write(name, key, self._signed(name, key, ("ours", keys["ours"]), start=start, end=end))
+            self.issue(name, start=start, end=end)
+
+    def issue(self, name: str, *, start: dt.datetime, end: dt.datetime) -> None:
+        """A certificate of our authority; `name` is its common name and its file's."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        self._write(name, key, self._signed(name, key, ("ours", self._keys["ours"]), start=start, end=end))
 
     def ca(self, name: str) -> Path:
         return self._directory / f"{name}.pem"
