@@ -33,7 +33,7 @@ from gateway.journal.chain import Chain, Identity, new_run
 from gateway.journal.latches import read_latches
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.reader import EventReader
-from gateway.journal.readings import ReadingsWriter
+from gateway.journal.readings import Keep, ReadingsWriter
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.known_units import KnownUnits
 from gateway.lending import Desk, same_port
@@ -60,6 +60,7 @@ from gateway.worker import Worker
 
 log = logging.getLogger(__name__)
 
+MEBI = 1024 * 1024
 STALLED_S = 3.0  # an event that waits so long for the card is an alarm about the card
 HUNG_S = 30.0  # an engine that answers no tick for so long (real seconds) is ended with the process
 FLOOR = datetime.fromisoformat("2026-11-01T00:00:00+00:00")  # no gateway runs before it was written
@@ -111,7 +112,9 @@ class App:
         self.origin = Origin(merged.config.venue.id, new_run(), zone, simulated=simulation is not None)
         maker = MinuteMaker()
         self.plan.set_up(maker)
-        self.out = Switchboard(state, self.clock, self._inbox.tell, zone, self._notifier, maker)
+        record = merged.config.record
+        keep = Keep(record.readings_days, record.minutes_days, record.readings_megabytes * MEBI)
+        self.out = Switchboard(state, self.clock, self._inbox.tell, zone, self._notifier, maker, keep)
         self.identity = Identity.open(state, now)
         self.engine = self._engine(now)
         self._build_workers()

@@ -14,6 +14,7 @@ from drivers.quantities import Stream
 from gateway.config_day import Airing, Change, DutyKind, DutyTable, ZeroReport
 from gateway.config_hj212 import Hj212
 from gateway.config_noise import Certificate, Noise
+from gateway.config_record import Record
 from gateway.config_screening import Screening
 from gateway.config_types import (
     Clock,
@@ -257,3 +258,4 @@ class Config(Table):
     mqtt: MqttMain | None = None
     influxdb: InfluxDb | None = None
     hj212: dict[Slug, Hj212] = Field(default_factory=dict)
+    record: Record = Record()

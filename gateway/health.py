@@ -16,6 +16,7 @@ from gateway.values import (
     BusState,
     CertificateEnds,
     ConfigurationState,
+    Dropped,
     DuplicateIdentity,
     LineHealth,
     Lost,
@@ -51,6 +52,7 @@ SYSTEM: Mapping[str, tuple[str, Severity, float]] = {
     "storage-readings": ("storage", "medium", 0.0),
     "storage-latches": ("storage", "medium", 0.0),
     "journal-set-aside": ("aside", "high", HAPPENING_S),
+    "readings-dropped": ("dropped", "medium", HAPPENING_S),
     "configuration-refused": ("configuration", "high", 0.0),
     "clock": ("clock", "medium", 0.0),
     "clock-long": ("clock-long", "high", 0.0),
@@ -263,6 +265,20 @@ def machine(message: MachineState) -> Iterator[Finding]:
     for name, reason in message.troubles.items():
         signal = Signal.CLEAR if reason is None else Signal.BREACH
         yield _find(name, signal, message.at, text(SYSTEM[name][0], name, reason or "-"), reason)
+
+
+def dropped(message: Dropped) -> Iterator[Finding]:
+    """An alarm when nobody has them; else a note for the record."""
+    counts = {"count": message.count, "undelivered": message.undelivered}
+    if message.kept:
+        reason = say("{count}, of them {undelivered} undelivered; their minute records are kept", **counts)
+    else:
+        reason = say("{count}, of them {undelivered} undelivered, with their minute records", **counts)
+    what = text("dropped", message.file, reason)
+    if message.undelivered:
+        yield from happening("readings-dropped", message.at, what, message.file)
+    else:
+        yield _find("readings-dropped", Signal.UPDATE, message.at, what, message.file)
 
 
 def path(message: PathState) -> Finding:

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.catalogue import say
 from gateway.journal.events import EventWriter
 from gateway.journal.latches import LatchWriter
-from gateway.journal.readings import ReadingsWriter
+from gateway.journal.readings import Keep, ReadingsWriter
 from gateway.lamp import LampStep
 from gateway.minutes import MinuteMaker
 from gateway.moment import Clock
@@ -34,9 +34,10 @@ class Switchboard:
         zone: tzinfo,
         notifier: Notifier,
         maker: MinuteMaker,
+        keep: Keep,
     ) -> None:
         self.events = EventWriter(state, clock, tell)
-        self.readings_writer = ReadingsWriter(state, clock, tell, zone, maker=maker)
+        self.readings_writer = ReadingsWriter(state, clock, tell, zone, keep, maker)
         self.latch_writer = LatchWriter(state, clock, tell)
         self.contacts: Contacts | None = None
         self.modem: Modem | None = None

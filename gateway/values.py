@@ -186,6 +186,17 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """A file of old readings is gone: so many, of which no far side has some. `kept`: their minute records are."""
+
+    file: str
+    count: int
+    undelivered: int
+    kept: bool
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigurationState:
     """The configuration in force, and the one that was given instead and refused, with what is wrong with it."""
 

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from drivers.base import Quality
 from gateway import acoustics
 from gateway.errors import Unavailable
-from gateway.journal import blocks
+from gateway.journal import ageing, blocks
 from gateway.journal import readings as module
+from gateway.journal.ageing import Ageing, Keep
 from gateway.journal.database import open_store
+from gateway.journal.day_files import day_files, month_files
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.readings import ReadingsReader, ReadingsWriter
 from gateway.minutes import Minute, MinuteMaker, combine, decode, encode
@@ -255,14 +257,15 @@ class HandClock:
 class Venue:
     """A writer that takes a turn every four seconds of a clock moved by hand, while one meter talks once a second."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, keep: Keep | None = None) -> None:
+        self.directory, self.keep = directory, keep
         self.clock = HandClock()
         self.told: list[Any] = []
         self.start()
 
     def start(self) -> None:
-        self.writer = ReadingsWriter(self.directory, self.clock, self.told.append, CST, maker=MinuteMaker(EVERY))
+        maker = MinuteMaker(EVERY)
+        self.writer = ReadingsWriter(self.directory, self.clock, self.told.append, CST, self.keep, maker)
         self.reader = MinutesReader(self.directory, self.writer)
 
     def kill(self) -> None:
@@ -361,14 +364,14 @@ def test_memory_while_the_card_refuses(venue: Venue, monkeypatch: pytest.MonkeyP
     """F7: records go on from memory, and come to the card with their blocks when it takes them again."""
     venue.live(64)
     free = 0
-    monkeypatch.setattr(module, "_free", lambda _: free)
+    monkeypatch.setattr(ageing, "_free", lambda _: free)
     venue.live(120)
     waiting = venue.records()
     place = venue.reader.after(0, 1)[0][0]
 
     assert [(0, 59), (1, 60), (2, 60)] == waiting
     assert 2 == len(venue.reader.after(place, 5))
-    free = module.KEEP_FREE
+    free = ageing.KEEP_FREE
     venue.live(4)
     venue.kill()
     venue.start()
@@ -428,3 +431,37 @@ def test_unreadable(venue: Venue) -> None:
     for ask in (lambda: list(reader.between(0, 2**33)), lambda: reader.after(0, 5), reader.newest):
         with pytest.raises(Unavailable):
             ask()
+
+
+def test_minute_records_outlive_their_readings(venue: Venue) -> None:
+    """C6: after its days a day keeps its minute records alone, in its month's file, and readers see no difference."""
+    venue.kill()
+    venue.keep = Keep(days=1, minute_days=40)
+    venue.start()
+    venue.live(184)
+    before, places = venue.records(), [place for place, _ in venue.reader.after(0, 100)]
+    venue.clock.at = venue.clock.at.after(2 * 86_400)
+    venue.live(64)
+
+    assert 1 == len(day_files(venue.directory))
+    assert ["minutes-2026-06.db"] == [path.name for path in month_files(venue.directory)]
+    assert before == venue.records()[: len(before)]
+    assert places == [place for place, _ in venue.reader.after(0, 100)][: len(places)]
+    venue.clock.at = venue.clock.at.after(80 * 86_400)
+    venue.live(4)
+    venue.clock.at = venue.clock.at.after(86_400)
+    venue.live(4)
+    assert [] == [path.name for path in month_files(venue.directory) if "2026-06" in path.name]
+
+
+def test_a_day_that_is_being_thinned_is_read_once(venue: Venue) -> None:
+    """Cut off between the copy and the removal, a day's records are in two files, and are read once."""
+    venue.live(184)
+    before = venue.records()
+    venue.kill()
+    [day] = day_files(venue.directory)
+    Ageing(venue.directory, Keep(), venue.clock, venue.told.append)._save_minutes(day)
+    venue.start()
+
+    assert ["minutes-2026-06.db"] == [path.name for path in month_files(venue.directory)]
+    assert before == venue.records()

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.base import Quality
-from gateway.journal import blocks
+from gateway.journal import ageing, blocks
 from gateway.journal import readings as module
 from gateway.journal.readings import Keep, ReadingsReader, ReadingsWriter
 from gateway.moment import ClockState, Moment
-from gateway.values import Reading, Readings, SetAside, StorageState
+from gateway.values import Dropped, Reading, Readings, SetAside, StorageState
 
 CST = timezone(timedelta(hours=8))
 START = Moment(1_780_794_723_123_000_000, 5_000_000_000_000)  # 2026-06-07, 09:12:03 at the venue
@@ -75,6 +75,10 @@ class Venue:
 
     def files(self) -> list[str]:
         return sorted(p.name for p in self.directory.glob("readings-*.db"))
+
+    @property
+    def dropped(self) -> list[tuple[str, int, int, bool]]:
+        return [(m.file, m.count, m.undelivered, m.kept) for m in self.told if isinstance(m, Dropped)]
 
     @property
     def states(self) -> list[str | None]:
@@ -203,7 +207,7 @@ def test_days(venue: Venue) -> None:
 
 
 def test_too_many_bytes(venue: Venue) -> None:
-    """C6: files beyond the allowed bytes go, oldest first, also undelivered ones; those are counted and said."""
+    """C6: days beyond the allowed bytes are thinned, delivered ones before older ones that are owed, each told."""
     venue.keep = Keep(bytes=1)
     venue.start()
     venue.turn(51.0, 52.0)
@@ -215,21 +219,38 @@ def test_too_many_bytes(venue: Venue) -> None:
 
     assert ["readings-2026-06-09.db"] == venue.files()
     assert 3 == venue.writer.lost
-    assert [2, 3] == [m.lost for m in venue.told if isinstance(m, StorageState)]
+    assert [
+        ("readings-2026-06-07.db", 2, 2, True),
+        ("readings-2026-06-08.db", 1, 1, True),
+        ("minutes-2026-06.db", 0, 0, False),
+    ] == venue.dropped
+
+
+def test_what_is_delivered_goes_before_what_is_owed(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C6: on a short card a newer day that every sink has is thinned before an older one that is owed."""
+    monkeypatch.setattr(ageing, "_owed", lambda path, _: int("06-07" in path.name))
+    for value in (51.0, 52.0, 53.0):
+        venue.turn(value)
+        venue.clock.move(DAY_S)
+    monkeypatch.setattr(ageing, "_free", lambda _: 0 if len(venue.files()) > 2 else ageing.KEEP_FREE)
+    venue.turn(54.0)
+
+    assert ["readings-2026-06-07.db", "readings-2026-06-10.db"] == venue.files()
+    assert [("readings-2026-06-08.db", 1, 0, True), ("readings-2026-06-09.db", 1, 0, True)] == venue.dropped
 
 
 def test_full_card(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     """F7: readings leave the last of the card to events; sinks go on from memory; with room all is written."""
     venue.turn(51.0)
     free = 0
-    monkeypatch.setattr(module, "_free", lambda _: free)
+    monkeypatch.setattr(ageing, "_free", lambda _: free)
     venue.turn(52.0)
     venue.turn(53.0)
 
     assert [51.0, 52.0, 53.0] == venue.values()
     assert ["the card is full"] == venue.states
     assert 2 == len(venue.writer.memory)
-    free = module.KEEP_FREE
+    free = ageing.KEEP_FREE
     venue.turn(54.0)
     venue.start()
     assert [51.0, 52.0, 53.0, 54.0] == venue.values()
@@ -241,7 +262,7 @@ def test_full_card_gives_up_what_is_delivered(venue: Venue, monkeypatch: pytest.
     venue.clock.move(DAY_S)
     venue.turn(52.0)
     venue.writer.advance("mqtt", venue.reader.newest())
-    monkeypatch.setattr(module, "_free", lambda _: 0 if len(venue.files()) > 1 else module.KEEP_FREE)
+    monkeypatch.setattr(ageing, "_free", lambda _: 0 if len(venue.files()) > 1 else ageing.KEEP_FREE)
     venue.turn(53.0)
 
     assert [52.0, 53.0] == venue.values()
@@ -250,7 +271,7 @@ def test_full_card_gives_up_what_is_delivered(venue: Venue, monkeypatch: pytest.
 
 def test_memory_is_bounded(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     """C6: when memory is full too, the oldest blocks go, and are counted."""
-    monkeypatch.setattr(module, "_free", lambda _: 0)
+    monkeypatch.setattr(ageing, "_free", lambda _: 0)
     size = len(blocks.encode([answer(START, 51.0)]))
     monkeypatch.setattr(module, "MOST_MEMORY", 3 * size + 10)
     for value in (51.0, 52.0, 53.0, 54.0, 55.0):

@@ -1,4 +1,6 @@
-"""The files of the days, `readings-DATE.db`, as readers open them: one connection each, while it is the same file."""
+"""The files of the days, `readings-DATE.db`, and what is left of them after years, `minutes-MONTH.db`, as readers open
+them: one connection each, while it is the same file.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,20 @@ def day_files(directory: Path) -> list[Path]:
     return sorted(directory.glob("readings-????-??-??.db"))
 
 
-class DayFiles:
-    """Connections for reading. One a thread. `written`: this process writes the newest of them."""
+def month_files(directory: Path) -> list[Path]:
+    """The minute records of days whose readings are gone, a file a month, oldest first."""
+    return sorted(directory.glob("minutes-????-??.db"))
 
-    def __init__(self, directory: Path, *, written: bool) -> None:
-        self._directory, self._written = directory, written
+
+class DayFiles:
+    """Connections for reading. One a thread. `written`: this process writes the newest of them. `months` too."""
+
+    def __init__(self, directory: Path, *, written: bool, months: bool = False) -> None:
+        self._directory, self._written, self._months = directory, written, months
         self._open: dict[Path, tuple[int, sqlite3.Connection]] = {}
 
     def paths(self) -> list[Path]:
-        return day_files(self._directory)
+        return [*(month_files(self._directory) if self._months else ()), *day_files(self._directory)]
 
     def connection(self, path: Path) -> sqlite3.Connection:
         """Raises sqlite3.Error, OSError."""

@@ -43,7 +43,7 @@ class MinutesReader:
 
     def __init__(self, directory: Path, writer: Memory | None = None) -> None:
         self._writer = writer
-        self._files = DayFiles(directory, written=writer is not None)
+        self._files = DayFiles(directory, written=writer is not None, months=True)
         self._spans: dict[Path, tuple[int, _Span]] = {}  # of files that nobody writes, with their inode
 
     def between(self, start_s: int, end_s: int, points: Collection[str] | None = None) -> Iterator[Minute]:
@@ -125,9 +125,12 @@ class MinutesReader:
                 if (span := self._span(path)) is not None and span.first < end_s and span.last >= start_s
             ]
             memory = sorted(_Row(b.first, b.place, b.minutes) for b in waiting)
+            before = None
             for row in heapq.merge(memory, *cursors):
-                if isinstance(row, _Row) or row[1] not in known:
+                # A day that is just being thinned is in its own file and in its month's.
+                if (isinstance(row, _Row) or row[1] not in known) and row[:2] != before:
                     yield _Row(*row)
+                before = row[:2]
         except (sqlite3.Error, OSError) as error:
             raise self._unavailable(error) from error
 
@@ -144,7 +147,7 @@ class MinutesReader:
         if found[0] is None:
             return None
         span = _Span(*found)
-        if self._writer is not None and self._writer.current not in {None, path}:
+        if self._writer is not None and self._writer.current not in {None, path} and path in day_files(path.parent):
             self._spans[path] = (inode, span)
         return span
 

@@ -1,4 +1,4 @@
-"""The record of readings: `readings-DATE.db`, a file a day (of the venue), aged by unlinking whole files.
+"""The record of readings: `readings-DATE.db`, a file a day (of the venue), aged by `ageing.py`.
 
 One row a commit, every few seconds, so that the card lives: what was read since, compressed, and every sink's cursor.
 A block's `place` is when it was closed (ms of the wall clock, but always rising): the unit of cursors. Minute records
@@ -7,29 +7,27 @@ are made of the same readings by the same thread, and committed with a block, at
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
-import os
 import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, timedelta, tzinfo
+from datetime import date, tzinfo
 from pathlib import Path
 
 from gateway.journal import blocks
+from gateway.journal.ageing import MINUTES, Ageing, Keep
 from gateway.journal.database import NewerSchema, Schema, Trust, is_damage, open_reader, open_store, wal_emptied, words
 from gateway.journal.day_files import day_files
-from gateway.journal.files import sync_directory
 from gateway.journal.minutes_reader import replay
 from gateway.journal.readings_reader import ReadingsReader, last_row
 from gateway.minutes import MinuteMaker, encode
 from gateway.moment import Clock
 from gateway.values import Readings, SetAside, StorageState
 
-__all__ = ["ReadingsReader", "ReadingsWriter"]
+__all__ = ["Keep", "ReadingsReader", "ReadingsWriter"]
 
 log = logging.getLogger(__name__)
 
@@ -37,28 +35,15 @@ COMMIT_EVERY_S = 4.0  # with the commit itself under the 5 s that a cut may cost
 MOST_WAITING = 20_000  # answers not yet in a block: 20 minutes of 16 devices at 1 Hz, while a commit hangs
 MOST_MEMORY = 8 * 1024 * 1024  # bytes of blocks while the card refuses: 13 hours of 16 devices at 1 Hz
 LARGEST_BLOCK = 1000
-KEEP_FREE = 32 * 1024 * 1024  # bytes of the card that readings never take: they belong to events
 MILLI = 1_000_000
 
-_MINUTES = (
-    "CREATE TABLE minutes (place INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, "
-    "data BLOB NOT NULL) STRICT"
-)
 SCHEMA = Schema(
     version=2,
     tables="CREATE TABLE blocks (place INTEGER PRIMARY KEY, count INTEGER NOT NULL, cursors TEXT NOT NULL, "
-    f"data BLOB NOT NULL) STRICT;{_MINUTES}",
+    f"data BLOB NOT NULL) STRICT;{MINUTES}",
     page_bytes=1024,  # a commit rewrites the last page: measured, a fifth less is written than with 4096
-    upgrades={1: _MINUTES},
+    upgrades={1: MINUTES},
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """How long readings stay. A file with undelivered readings outlives its days, but not the bytes."""
-
-    days: int = 60
-    bytes: int = 2 * 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +76,7 @@ class ReadingsWriter:
     ) -> None:
         """`maker` makes the minute records, and belongs to the writer's thread from here on."""
         self._directory, self._clock, self._tell, self._zone = directory, clock, tell, zone
-        self._keep = keep or Keep()
+        self._ageing = Ageing(directory, keep or Keep(), clock, tell)
         self._inbox: deque[Readings | tuple[str, int] | Callable[[MinuteMaker], None]] = deque()
         self.memory: tuple[Block, ...] = ()  # not on the card yet, oldest first; replaced whole, so any thread may look
         self.lost = 0  # readings given up: memory was full, or undelivered files were too large
@@ -201,7 +186,7 @@ class ReadingsWriter:
     def _commit(self) -> None:
         memory = self.memory
         connection = self._todays()
-        self._demand_room()
+        self.lost += self._ageing.demand_room(self.current, self._proven())
         rows = [(b.place, b.count, "", b.data) for b in memory] or [(self._next_place(), 0, "", b"")]
         rows[-1] = (rows[-1][0], rows[-1][1], json.dumps(self._cursors), rows[-1][3])
         connection.execute("BEGIN IMMEDIATE")
@@ -236,51 +221,12 @@ class ReadingsWriter:
 
     # ---- room on the card -------------------------------------------------------------------------------------
 
-    def _demand_room(self) -> None:
-        for path in (*self._others(), None):
-            if _free(self._directory) >= KEEP_FREE:
-                return
-            if path is not None and not self._owed(path):
-                self._drop(path, 0)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     def _age(self, today: date) -> None:
-        oldest_name = f"readings-{today - timedelta(days=self._keep.days)}.db"
-        for path in self._others():
-            owed = self._owed(path)
-            too_much = sum(p.stat().st_size for p in day_files(self._directory)) > self._keep.bytes
-            if too_much or (path.name < oldest_name and not owed):
-                self._drop(path, owed)
+        self.lost += self._ageing.age(today, self.current, self._proven())
 
-    def _others(self) -> list[Path]:
-        return [path for path in day_files(self._directory) if path != self.current]
-
-    def _drop(self, path: Path, owed: int) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        sync_directory(self._directory)
-        self.lost += owed
-        log.warning("event=readings-aged file=%s undelivered=%d", path.name, owed)
-        if owed:
-            self._tell(StorageState("readings", self._error, len(self.memory), self.lost, self._clock.now()))
-
-    def _owed(self, path: Path) -> int:
-        """Readings of a file that the slowest sink has no proof for."""
-        if not self._cursors:
-            return 0
-        try:
-            connection = open_reader(path)
-        except (sqlite3.Error, OSError):
-            return 0
-        try:
-            found = connection.execute(
-                "SELECT coalesce(sum(count), 0) FROM blocks WHERE place > ?", (min(self._cursors.values()),)
-            )
-            return int(found.fetchone()[0])
-        except sqlite3.Error:
-            return 0
-        finally:
-            connection.close()
+    def _proven(self) -> int | None:
+        """The place up to which every sink has proof; None when there never was a sink."""
+        return min(self._cursors.values(), default=None)
 
     # ---- trouble ----------------------------------------------------------------------------------------------
 
@@ -303,8 +249,3 @@ class ReadingsWriter:
                 connection.close()
             except sqlite3.Error as error:
                 log.debug("event=close-failed store=readings error=%r", str(error))
-
-
-def _free(directory: Path) -> int:
-    found = os.statvfs(directory)
-    return found.f_bavail * found.f_frsize
