@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__, usage
+from gateway.calibration_parser import add_calibration_parser
 from gateway.catalogue import choose, say
 from gateway.day.parser import add_day_parsers
 from gateway.errors import ConfigError, Refused, Unavailable
@@ -218,6 +219,7 @@ def build_parser() -> argparse.ArgumentParser:
         if name in ("shelve", "open-window"):
             verb.add_argument("--for", dest="lasting", required=True, metavar="30m", help=say("for how long"))
     add_day_parsers(verbs, stateful, tables)
+    add_calibration_parser(verbs, stateful, tables)
     add_journal_parser(verbs, [stateful])
     add_survey_parsers(verbs, stateful, tables)
     return parser

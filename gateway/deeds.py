@@ -27,6 +27,7 @@ class Deeds:
             "drill": engine.day.trials.command,
             "retire": self._retire,
             "log": engine.day.log,
+            "calibrate": engine.calibrating.command,
         }
 
     # ---- the sealed room -----------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from gateway.answers import Answers
 from gateway.assembly import RECENT, Plan
 from gateway.book import Book, Page
 from gateway.burden import Burden
+from gateway.calibrating import Calibrating
 from gateway.config import Config
 from gateway.day.day import Day
 from gateway.escalation import Escalation
@@ -107,6 +108,7 @@ class Outputs(book.Outputs, Protocol):
     def siren(self, *, on: bool) -> None: ...
     def alive(self) -> None: ...
     def retire(self, name: str) -> None: ...
+    def calibrating(self, device: str, until: Moment | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,7 @@ class Engine:
         self.lamps = Lamps(ledger, outputs)
         self.answers = Answers(self)
         self.day = Day(self)
+        self.calibrating = Calibrating(self)
         self.acts = Acts(self)
         self.seals = Seals()
         self.burden = Burden()
@@ -241,6 +244,7 @@ class Engine:
             entries.append(custody())
         entries += self.day.definitions()
         entries += platform_definitions(platforms(self.config))
+        entries += self.calibrating.definitions()
         for definition, what in entries:
             self.book.define(definition, what, now)
         self.book.define_left(now)

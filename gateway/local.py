@@ -29,7 +29,7 @@ def act_main(args: argparse.Namespace) -> int:
     """A named person's act: the PIN is asked for, or read from a file; never taken from the command line."""
     seen = _good(ask(args.state, {"verb": "why", "alarm": args.alarm}))["alarm"]
     revision = seen["revision"] if args.revision is None else args.revision
-    answer = _act(args, alarm=args.alarm, revision=revision, activation=seen["activation"])
+    answer = act(args, alarm=args.alarm, revision=revision, activation=seen["activation"])
     if args.json:
         print(json.dumps(answer, ensure_ascii=False))
     else:
@@ -41,12 +41,13 @@ def act_main(args: argparse.Namespace) -> int:
 def deed_main(args: argparse.Namespace) -> int:
     """`open-window CONTACT` and `retire NAME`: not about the present state of one alarm."""
     named = {"name": args.name} if args.verb == "retire" else {"alarm": args.name}
-    answer = _act(args, **named)
+    answer = act(args, **named)
     print(json.dumps(answer, ensure_ascii=False) if args.json else answer["text"])
     return 0
 
 
-def _act(args: argparse.Namespace, **request: Any) -> dict[str, Any]:
+def act(args: argparse.Namespace, **request: Any) -> dict[str, Any]:
+    """The answer to what a named person asks for with --by; the PIN is asked for here."""
     request |= {"verb": args.verb, "by": args.by, "pin": _pin(args.by, args.pin_file), "note": args.note}
     if getattr(args, "lasting", None):
         try:
@@ -66,7 +67,7 @@ def log_main(args: argparse.Namespace) -> int:
     request: dict[str, Any] = {"kind": args.kind} | {name: each for name, each in said.items() if each is not None}
     if args.second is not None:
         request |= {"with": args.second, "with_pin": _pin(args.second, args.with_pin_file)}
-    answer = _act(args, **request)
+    answer = act(args, **request)
     print(json.dumps(answer, ensure_ascii=False) if args.json else answer["text"])
     return 0
 
@@ -81,7 +82,7 @@ def drill_main(args: argparse.Namespace) -> int:
     name = args.contact or args.name
     if name is None or (args.contact and args.name):
         raise Refused(say("name a leak button, or a contact after --contact"))
-    answer = _act(args, alarm=name, test=bool(args.contact) and not args.end, end=args.end)
+    answer = act(args, alarm=name, test=bool(args.contact) and not args.end, end=args.end)
     if args.json:
         print(json.dumps(answer, ensure_ascii=False))
     elif "text" in answer and "alarm" not in answer:

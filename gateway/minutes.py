@@ -247,6 +247,7 @@ class MinuteMaker:
     ) -> None:
         self._every_ms: dict[str, int] = {}
         self._finders: dict[str, EventFinder] = {}
+        self._held: dict[str, tuple[Moment, str]] = {}
         self._open: dict[tuple[str, int], _Open] = {}
         self._recorded: dict[str, deque[int]] = {}  # by point: starts of minutes that have a record
         self._over_s: int | None = None  # every minute that ended by then is closed
@@ -278,7 +279,17 @@ class MinuteMaker:
             minute = self._open[reading.point, start_s] = _Open()
             self._recorded.setdefault(reading.point, deque(maxlen=_REMEMBERED))
         finder = self._finder(reading.point) if kind == "energy" else None
-        minute.add(reading, kind, self._aside(reading), finder)
+        minute.add(reading, kind, self._aside(reading) or self._hold_of(reading), finder)
+
+    def hold(self, device: str, until: Moment | None, reason: str) -> None:
+        """Nothing of this device counts until then, for this reason; None: from now on it counts again."""
+        self._held.pop(device, None)
+        if until is not None:
+            self._held[device] = until, reason
+
+    def _hold_of(self, reading: Reading) -> str | None:
+        until, reason = self._held.get(_device(reading.point), (None, None))
+        return reason if until is not None and reading.at.mono_ns < until.mono_ns else None
 
     def _finder(self, point: str) -> EventFinder | None:
         finder = self._finders.get(point)

@@ -14,7 +14,7 @@ from gateway.journal.latches import LatchWriter
 from gateway.journal.readings import Keep, ReadingsWriter
 from gateway.lamp import LampStep
 from gateway.minutes import MinuteMaker
-from gateway.moment import Clock
+from gateway.moment import Clock, Moment
 from gateway.notify import Notifier
 from gateway.sinks.feeder import Piece
 from gateway.sinks.modem import Modem
@@ -108,6 +108,10 @@ class Switchboard:
 
     def retire(self, name: str) -> None:
         self.retired.put(name)
+
+    def calibrating(self, device: str, until: Moment | None) -> None:
+        """A calibrator is on this microphone until then; None: no more."""
+        self.readings_writer.configure(lambda maker: maker.hold(device, until, "calibration"))
 
     def alive(self) -> None:
         """The engine has taken a tick: systemd's watchdog is fed by nothing else."""

@@ -138,6 +138,9 @@ class Recorder:
     def retire(self, name: str) -> None:
         self.retired.append(name)
 
+    def calibrating(self, device: str, until: Moment | None) -> None:
+        self.paths.append(("calibrating", (device, until)))
+
     def alive(self) -> None:
         self.beats += 1
 
