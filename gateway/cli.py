@@ -126,6 +126,16 @@ def build_parser() -> argparse.ArgumentParser:
     check = command("check", "gateway.settings_cli:check_main", say("validate a configuration"), tables)
     check.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
 
+    boot = command(
+        "boot-config",
+        "gateway.boot_config:boot_main",
+        say("a Raspberry Pi's boot files: what the gateway needs in them"),
+    )
+    act = boot.add_mutually_exclusive_group()
+    act.add_argument("--check", action="store_true", help=say("only show the difference (the default)"))
+    act.add_argument("--apply", action="store_true", help=say("show it, keep the old files, and change them"))
+    boot.add_argument("--boot", type=Path, metavar="DIR", help=say("where the boot files are (default: found)"))
+
     freeze = command(
         "frozen",
         "gateway.freeze:frozen_main",
