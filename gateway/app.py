@@ -29,6 +29,7 @@ from gateway.engine import Engine, NewBroker, Reconfigured
 from gateway.engine_thread import EngineThread
 from gateway.errors import Refused
 from gateway.inbox import Inbox
+from gateway.journal.alive import AliveWriter, read_alive
 from gateway.journal.chain import Chain, Identity, new_run
 from gateway.journal.latches import read_latches
 from gateway.journal.minutes_reader import MinutesReader
@@ -55,7 +56,7 @@ from gateway.sources.loans import Lender
 from gateway.sources.machine import Machine
 from gateway.state import StateDirectory
 from gateway.switchboard import Switchboard
-from gateway.values import ConfigurationState, SetAside, StorageState, Stored, Tick
+from gateway.values import ConfigurationState, ConfigurationWaits, SetAside, StorageState, Stored, Tick
 from gateway.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -100,8 +101,10 @@ class App:
         self._simulation = simulation
         self._loaded = loaded
         self._notifier = Notifier()
+        self._alive = AliveWriter(state)
         self._inbox = Inbox()
         self._stalled = False
+        self._waiting: str | None = None  # of the file that was given in a session
         now = self.clock.now()
         sha256 = loaded.sha256 if loaded is not None else _digest(config)
         self._given = simulation.config if simulation is not None else config
@@ -138,6 +141,7 @@ class App:
         reader.close()
         engine = Engine(self.plan.config, self.origin, book, self.out, health, points, config_sha256=self.plan.sha256)
         engine.stored = recovered.number
+        engine.day.last_sign = read_alive(self.state, now)
         engine.enter(now, self.plan.kept)
         return engine
 
@@ -153,6 +157,7 @@ class App:
             Worker("events-writer", out.events.run),
             Worker("latch-writer", out.latch_writer.run),
             Worker("readings-writer", out.readings_writer.run),
+            Worker("alive-writer", self._alive.run),
             Worker("units-writer", self._known.run),
         ]
         thread = EngineThread(self.engine, self._inbox, self.clock)
@@ -271,12 +276,18 @@ class App:
 
     def serve(self) -> None:
         """One tick a second until told to stop. Raises what ended the engine."""
-        beats, since = self.out.beats, self.clock.now()
+        beats, since, in_session = self.out.beats, self.clock.now(), False
         while not self.stopping.wait(self.clock.pause(1.0)):
             now = self.clock.now()
             self._inbox.tell(Tick(now))
             self._watch_card(now)
             self._retire()
+            if self.out.in_session or in_session:
+                self._alive.put(now, last=not self.out.in_session)
+            in_session = self.out.in_session
+            if self._waiting is not None and not in_session:
+                self._waiting = None
+                self.reloading.set()
             if self.reloading.is_set():
                 self.reloading.clear()
                 self.reload()
@@ -297,6 +308,8 @@ class App:
         _end(self._engine_workers, 1.0)
         self._forget()
         _end([*pumps, *self._influx_workers, *self._certificate_workers, *self._bureau_workers], 1.5)
+        if self.out.in_session:
+            self._alive.put(self.clock.now(), last=True)
         _end([*self._writers, *self._played], 1.2)
         self.directory.close()
         self._notifier.close()
@@ -309,6 +322,8 @@ class App:
         """
         if self._loaded is None:
             return
+        if self.out.in_session and self._must_wait(self._loaded.path):
+            return
         loaded = settings.load(self._loaded.path, self.state)
         self._tell_configuration(loaded)
         if loaded.refused_sha256 is not None or loaded.sha256 == self.plan.sha256:
@@ -319,6 +334,18 @@ class App:
             self._given = loaded.config.model_copy(update=played)
         self._renew(loaded.sha256)
         log.info("event=reloaded configuration=%s", loaded.sha256)
+
+    def _must_wait(self, path: Path) -> bool:
+        """In a session a changed file waits for its end, unless it says anew why it cannot."""
+        checked = settings.check(path)
+        if checked.config is None or checked.sha256 == self.plan.sha256:
+            return False  # it changes nothing: the alarm about a broken file is raised as ever
+        why = checked.config.change.cannot_wait
+        urgent = why is not None and why.strip() != "" and why != self.plan.config.change.cannot_wait
+        if urgent or checked.sha256 != self._waiting:
+            self._inbox.tell(ConfigurationWaits(checked.sha256, why if urgent else None, self.clock.now()))
+        self._waiting = None if urgent else checked.sha256
+        return not urgent
 
     def _retire(self) -> None:
         """What persons have retired is let go: contacts at once, the venue's id with the next start."""

@@ -95,6 +95,18 @@ class Calendar:
         """Start and end of every session, in seconds since 1970."""
         return tuple((window.start_s, window.end_s) for window in self._fixed["session"])
 
+    def session_times(self) -> dict[str, tuple[float, float]]:
+        """The same by the sessions' names."""
+        return {window.span.name or "-": (window.start_s, window.end_s) for window in self._fixed["session"]}
+
+    def move(self, name: str, end_s: float) -> None:
+        """A session ends at another time, by order."""
+        end = datetime.fromtimestamp(end_s, tz=self.zone)
+        self._fixed["session"] = [
+            _Window(one.start_s, end_s, replace(one.span, end=end)) if one.span.name == name else one
+            for one in self._fixed["session"]
+        ]
+
     def phase(self, now: Moment) -> Phase:
         session = self.span("session", now)
         names = frozenset(when for when in WHENS if self.span(when, now) is not None)

@@ -44,6 +44,7 @@ class Switchboard:
         self._tell, self._clock = tell, clock
         self.pumps: Mapping[str, MqttPump] = {}  # replaced as a whole, never changed
         self.beats = 0
+        self.in_session = False  # read by the application: then nothing is exchanged
         self.retired: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._notifier = notifier
 
@@ -112,6 +113,9 @@ class Switchboard:
     def calibrating(self, device: str, until: Moment | None) -> None:
         """A calibrator is on this microphone until then; None: no more."""
         self.readings_writer.configure(lambda maker: maker.hold(device, until, "calibration"))
+
+    def session(self, *, on: bool) -> None:
+        self.in_session = on
 
     def alive(self) -> None:
         """The engine has taken a tick: systemd's watchdog is fed by nothing else."""

@@ -93,6 +93,7 @@ class Recorder:
         self.paths: list[tuple[str, Any]] = []
         self.beats = 0
         self.failing = False
+        self.in_session = False
 
     def event(self, event: Event, snapshot: bytes) -> None:
         self.made.append(event)
@@ -141,6 +142,9 @@ class Recorder:
     def calibrating(self, device: str, until: Moment | None) -> None:
         self.paths.append(("calibrating", (device, until)))
 
+    def session(self, *, on: bool) -> None:
+        self.in_session = on
+
     def alive(self) -> None:
         self.beats += 1
 
@@ -158,6 +162,7 @@ class Bench:
         self.identity = Identity.open(tmp_path, self.now)
         self.out = Recorder()
         self.runs = 0
+        self.last_sign: Moment | None = None  # of life, in a session
         self.engine = self._engine(0, {}, {})
         self.engine.start(self.now)
 
@@ -176,6 +181,7 @@ class Bench:
         book = Book(chain, self.identity, origin, self.out)
         book.left = left
         engine = Engine(self.config, origin, book, self.out, Health(devices, self.now), points, config_sha256="0" * 64)
+        engine.day.last_sign = self.last_sign
         engine.enter(self.now, self.kept)
         return engine
 

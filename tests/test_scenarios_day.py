@@ -19,3 +19,11 @@ def test_scenario_of_the_day(path: Path, tmp_path: Path) -> None:
     wrong = play(scenario, bench)
 
     assert [] == [*wrong, *differences(scenario, bench.events)]
+
+
+def test_there_are_enough() -> None:
+    """At least thirty time lines, each with a title of its own."""
+    scenarios = [load(path) for path in SCENARIOS]
+
+    assert 30 <= len(scenarios)
+    assert len(scenarios) == len({one.title for one in scenarios})

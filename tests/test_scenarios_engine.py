@@ -29,6 +29,7 @@ class OnTheBench(Bench):
         self.identity = Identity.open(folder, now)
         self.out = Recorder()
         self.runs = 0
+        self.last_sign: Moment | None = None
         self.engine = self._engine(0, {}, {})
         self.engine.start(now)
         self.down = False
@@ -80,10 +81,13 @@ class OnTheBench(Bench):
     def stop(self, at: Moment) -> None:
         self._to(at)
         self.down = True
+        self.last_sign = at if self.out.in_session else self.last_sign
 
     def start(self, at: Moment) -> None:
         sent = self.engine.book.sent
         self.now, self.down = at, False
+        if (sign := self.last_sign) is not None:  # as the card has it: by the wall clock alone
+            self.last_sign = Moment(sign.wall_ns, at.mono_ns - (at.wall_ns - sign.wall_ns), sign.clock)
         self.restart()
         for hash_, one in sent.items():  # as the journal remembers them
             self.engine.book.remember(hash_, one)

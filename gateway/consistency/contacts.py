@@ -10,7 +10,7 @@ from gateway.config import Config, Contact
 from gateway.day.wording import DUTIES
 from gateway.health import SYSTEM
 from gateway.seals import PARTS
-from gateway.values import CUSTODY_KINDS
+from gateway.values import CUSTODY_KINDS, STREAMS
 
 LONGEST_GLITCH_S = 0.5  # a hurried press is about 0.1 s
 LONGEST_SETTLE_S = 5.0
@@ -19,7 +19,15 @@ CONTACT_ALARMS = ("", "-line", "-pin", "-chatter", "-drill")  # each contact's a
 SEAL_ALARMS = tuple(f"-{part}" for part in PARTS if part)  # a sealed door's as well
 PULLED_UP = (2, 3)  # 1.8 kOhm resistors on the board
 PRECEDENCE = ("leak", "seal", "tamper")  # whoever comes first keeps a pin that is given twice
-PAGES = ("custody", "log", "stage", *(f"duty-{kind}" for kind in DUTIES))  # of the exam day
+PAGES = (
+    "custody",
+    "log",
+    "stage",
+    "lost-time",
+    "zero-report",
+    *(f"record-{stream}" for stream in STREAMS),
+    *(f"duty-{kind}" for kind in DUTIES),
+)  # of the exam day
 BOARD_PINS = (0, 1)  # read at every start to find an add-on board
 
 

@@ -9,14 +9,19 @@ from gateway.alarm_words import Definition, Given, Signal
 from gateway.calendar import Span
 from gateway.catalogue import both, say
 from gateway.config import Config
+from gateway.day import airing_watch, lost_watch, zero_report
+from gateway.day.airing_watch import AiringWatch
 from gateway.day.duty_watch import DutyWatch, alarm_of
 from gateway.day.entries import ENTRIES, Pairs, arguments_of, entry_of
 from gateway.day.incidents import Stands, chosen, prefilled
+from gateway.day.lost_watch import LostWatch
+from gateway.day.sealing import Sealing, page_of
 from gateway.day.stages import LOCKED, Stage, frozen, stage
 from gateway.day.trials import Trials
 from gateway.day.wording import CONFIGURATION_URGENT, CONFIGURATION_WAITS, DUTIES, INCIDENTS, REFUSED_IN_SESSION, STAGE
 from gateway.day.wording import ENTRIES as SAID
 from gateway.day.wording import STAGES as STAGE_WORDS
+from gateway.day.zero_report import ZeroReports
 from gateway.errors import Refused
 from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, Moment
@@ -26,6 +31,7 @@ from gateway.wording import Text
 if TYPE_CHECKING:  # the engine asks us, and we read the engine
     from gateway.engine import Engine
 
+AIRING_STEPS = ("disinfection-start", "disinfection-end", "ventilation-start", "ventilation-end")
 LOG, STAGE_PAGE = "log", "stage"  # pages that are never raised: where entries and stages are recorded
 
 
@@ -37,13 +43,23 @@ class Day:
         self.duties = DutyWatch.of(engine.config, engine.book.zone)
         self._pairs = Pairs({})
         self.trials = Trials(engine)
+        self.lost = LostWatch(engine)
+        self.airing = AiringWatch(engine)
+        self.zero = ZeroReports(engine.config, engine.book.zone)
+        self.sealing = Sealing()
         self._stage: Stage | None = None
+        self._recalled = False
+        self.last_sign: Moment | None = None  # of the run before, in a session
         self._entries: Mapping[str, Callable[[Command, str, tuple[str, ...]], Iterator[Finding]]] = {
             **dict.fromkeys(DUTIES, self._duty),
             "scene-sealed": self._noted,
             "custody-moved": self._noted,
             "acceptance": self._noted,
             "incident": self._incident,
+            **dict.fromkeys(("session-held", "session-resumed", "evacuation", "evacuation-over"), self._disturbance),
+            "session-moved": self._moved,
+            **dict.fromkeys(AIRING_STEPS, self._aired),
+            "seal-record": self._seal,
             "second-measurement": self._second_measurement,
         }
 
@@ -51,6 +67,8 @@ class Day:
 
     def definitions(self) -> Iterator[tuple[Definition, Text]]:
         yield from self.duties.definitions()
+        for part in (self.lost, self.airing, self.zero, self.sealing):
+            yield from part.definitions()
         yield Definition(LOG, "log", "low", "custody"), both(STAGE, stage="-")
         yield Definition(STAGE_PAGE, "stage", "low", "gateway"), both(STAGE, stage="-")
 
@@ -60,19 +78,55 @@ class Day:
         for kind in self.duties.duties:
             if (memory := pages[alarm_of(kind)].memory) is not None and kind not in self.duties.kept:
                 self.duties.recall(kind, memory, now)
-        if (memory := pages[STAGE_PAGE].memory) is not None:
+        if not self._recalled:
+            self._recall_parts(now)
+        if (memory := pages[STAGE_PAGE].memory) is not None and memory.get("stage") in set(Stage):
             self._stage = Stage(memory["stage"])
+        self._recalled = True
+
+    def _recall_parts(self, now: Moment) -> None:
+        """Once a run: afterwards the parts know better than their pages."""
+        kept = {name: page.memory for name, page in self._engine.book.pages.items() if page.memory is not None}
+        if (memory := kept.get(lost_watch.PAGE)) is not None:
+            self.lost.recall(memory, now)
+        if (memory := kept.get(zero_report.PAGE)) is not None:
+            self.zero.recall(memory)
+        if (memory := kept.get(page_of("gateway"))) is not None:
+            self.sealing.recall(memory)
+        for room in self.airing.rooms():
+            if (memory := kept.get(airing_watch.alarm_of(room))) is not None:
+                self.airing.recall(room, memory, now)
 
     def reconfigured(self, config: Config) -> None:
         """What did not change keeps how far it is done."""
         kept, self.duties = self.duties.kept, DutyWatch.of(config, self._engine.book.zone)
         self.duties.kept = kept
+        self.lost.moved_again()
+        before, self.zero = self.zero, ZeroReports(config, self._engine.book.zone)
+        self.zero.last_ns = before.last_ns
+
+    def start(self, now: Moment) -> None:
+        """The program begins: what it missed of a session is lost time."""
+        self._engine.out.session(on=stage(self._engine.points.calendar, now) is Stage.SESSION)
+        last, self.last_sign = self.last_sign, None
+        if last is not None:
+            self._engine.find_all(list(self.lost.resumed(last, now)))
 
     # ---- time ----------------------------------------------------------------------------------------------------
 
     def tick(self, now: Moment) -> Iterator[Finding]:
         yield from self._stages(now)
         yield from self.trials.records(now)
+        yield from self.lost.tick(now)
+        yield from self.airing.tick(now)
+        calendar = self._engine.points.calendar
+        stored = self._engine.config.custody is not None and calendar.span("custody", now) is not None
+        on = stored or calendar.span("exam-day", now) is not None
+        yield from self.zero.tick(now, self._engine.book.pages.values(), on=on)
+        custody = None if self._engine.config.custody is None else stored
+        last_s = max((end_s for _, end_s in calendar.sessions()), default=None)
+        if self.sealing.due(last_s, now, custody=custody):
+            yield from self._sealed(now, Given(reason="record-sealed"))
         yield from self.duties.tick(self._since(now), now)
 
     def _since(self, now: Moment) -> Moment | None:
@@ -85,6 +139,7 @@ class Day:
     def _stages(self, now: Moment) -> Iterator[Finding]:
         found = stage(self._engine.points.calendar, now)
         before, self._stage = self._stage, found
+        self._engine.out.session(on=found is Stage.SESSION)
         if before not in (None, found):
             details = {"stage": found.value}
             yield self._record(
@@ -149,6 +204,25 @@ class Day:
 
     def _duty(self, command: Command, kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
         yield from self.duties.entry(kind, ", ".join(by), command.note, self._since(command.at), command.at)
+
+    def _disturbance(self, command: Command, kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
+        yield from self.lost.entry(kind, ", ".join(by), command.note, command.at)
+
+    def _moved(self, command: Command, _kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
+        said = arguments_of(command)
+        yield from self.lost.move(said["session"], said["until"], ", ".join(by), command.note, command.at)
+
+    def _aired(self, command: Command, kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
+        room = arguments_of(command)["room"]
+        yield from self.airing.entry(kind, room, ", ".join(by), command.note, command.at)
+
+    def _seal(self, command: Command, _kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
+        yield from self._sealed(command.at, Given(by=", ".join(by), note=command.note, reason="record-sealed"))
+
+    def _sealed(self, now: Moment, given: Given) -> Iterator[Finding]:
+        engine = self._engine
+        last_s = max((end_s for _, end_s in engine.points.calendar.sessions()), default=None)
+        yield from self.sealing.seal(dict(engine.book.chain.heads), last_s, engine.book.zone, now, given)
 
     def _noted(self, command: Command, kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
         said = arguments_of(command)

@@ -75,45 +75,44 @@ def _duty(config: Config, kind: DutyKind) -> Duty:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How far a duty is done. `covered`: the last entry, or the last hour that an entry stands for."""
+    """How far a duty is done. `covered`: the last entry, or the last hour that an entry stands for; at first, since
+    when the duty is watched.
+    """
 
     covered: Moment | None = None
-    late: int | None = None  # wall_ns of the due time whose lateness was recorded
-    missed: int | None = None  # … and whose absence was
+    late: Moment | None = None  # the due time whose lateness was recorded
+    missed: Moment | None = None  # … and whose absence was; nothing was entered since
 
     def to_json(self) -> dict[str, Any]:
-        covered = None if self.covered is None else {"ns": str(self.covered.wall_ns), "clock": self.covered.clock.value}
-        return {"covered": covered, "late": _text(self.late), "missed": _text(self.missed)}
+        return {name: _written(getattr(self, name)) for name in ("covered", "late", "missed")}
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any], now: Moment) -> Kept:
         """As kept by the run before. Raises KeyError, TypeError, ValueError for what is none."""
-        covered = written["covered"]
-        if covered is not None:
-            wall_ns = int(covered["ns"])
-            mono_ns = now.mono_ns - max(0, now.wall_ns - wall_ns)
-            covered = Moment(wall_ns, mono_ns, ClockState(covered["clock"]))
-        return cls(covered, _number(written["late"]), _number(written["missed"]))
+        return cls(*(_read(written[name], now) for name in ("covered", "late", "missed")))
 
 
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)
+def _written(at: Moment | None) -> dict[str, str] | None:
+    return None if at is None else {"ns": str(at.wall_ns), "clock": at.clock.value}
 
 
-def _number(text: str | None) -> int | None:
-    return None if text is None else int(text)
+def _read(written: Mapping[str, str] | None, now: Moment) -> Moment | None:
+    """The time since is what the wall clock says, or nothing where that is negative."""
+    if written is None:
+        return None
+    wall_ns = int(written["ns"])
+    return Moment(wall_ns, now.mono_ns - max(0, now.wall_ns - wall_ns), ClockState(written["clock"]))
 
 
 def due(duty: Duty, kept: Kept, since: Moment, now: Moment, zone: tzinfo) -> Moment:
-    """When the next entry is due. `since`: when custody began."""
+    """When the next entry is due; what is known to be missing is not due again. `since`: when custody began."""
+    marks = [at for at in (kept.covered, kept.missed) if at is not None]
     if duty.every_s is not None:
-        covered = kept.covered
-        last = since if covered is None or now.seconds_since(since) < now.seconds_since(covered) else covered
-        return last.after(duty.every_s)
-    begun = since.wall_ns
-    if kept.covered is not None:  # a clock set back must not leave a duty covered for days
-        begun = max(begun, min(kept.covered.wall_ns, _following(duty, now.wall_ns, zone)))
-    return _at(_following(duty, begun, zone), now)
+        return max((since, *marks), key=lambda at: at.mono_ns).after(duty.every_s)
+    # A clock set back must not leave a duty covered for days.
+    latest_ns = _following(duty, now.wall_ns, zone)
+    begun_ns = max((since.wall_ns, *(min(at.wall_ns, latest_ns) for at in marks)))
+    return _at(_following(duty, begun_ns, zone), now)
 
 
 def standing(duty: Duty, due_at: Moment, now: Moment) -> Standing:
@@ -129,7 +128,7 @@ def entered(duty: Duty, kept: Kept, since: Moment, now: Moment, zone: tzinfo) ->
     if duty.every_s is not None:
         return Kept(covered=now)
     next_due = due(duty, kept, since, now, zone)
-    if now.seconds_since(next_due) >= 0:
+    if kept.missed is not None or now.seconds_since(next_due) >= 0:
         return Kept(covered=_at(_before(duty, now.wall_ns, zone), now))
     return Kept(covered=next_due) if now.seconds_since(next_due) >= -duty.early_s else None
 

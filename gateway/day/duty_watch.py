@@ -12,7 +12,7 @@ from gateway.alarm_words import Definition, Given, Signal
 from gateway.catalogue import both
 from gateway.config import Config
 from gateway.day.duties import Duty, Kept, Standing, due, duties, entered, standing
-from gateway.day.wording import DUTIES, DUTY_BY_TAG, DUTY_DONE, DUTY_LATE, DUTY_STANDS
+from gateway.day.wording import DUTIES, DUTY_BY_TAG, DUTY_DONE, DUTY_EXPECTED, DUTY_LATE, DUTY_STANDS
 from gateway.findings import Evidence, Finding
 from gateway.moment import Moment
 from gateway.values import Severity
@@ -58,14 +58,17 @@ class DutyWatch:
             if since is None:
                 yield self._find(kind, Signal.CLEAR, now, {}, "custody-ended")
                 continue
-            kept = self.kept.get(kind, Kept())
+            if kind not in self.kept:  # what was before we watched, we do not know
+                kept = self.kept[kind] = Kept(covered=now)
+                yield self._note(kind, DUTY_EXPECTED, "expected", due(duty, kept, since, now, self.zone), now, kept)
+            kept = self.kept[kind]
             due_at = due(duty, kept, since, now, self.zone)
             how = standing(duty, due_at, now)
-            if how is not Standing.QUIET and kept.late != due_at.wall_ns:
-                kept = self.kept[kind] = replace(kept, late=due_at.wall_ns)
-                yield self._late(kind, due_at, now, kept)
-            if how is Standing.MISSING and kept.missed != due_at.wall_ns:
-                kept = self.kept[kind] = replace(kept, missed=due_at.wall_ns)
+            if how is not Standing.QUIET and (kept.late is None or kept.late.wall_ns != due_at.wall_ns):
+                kept = self.kept[kind] = replace(kept, late=due_at)
+                yield self._note(kind, DUTY_LATE, "late", due_at, now, kept)
+            if how is Standing.MISSING:
+                kept = self.kept[kind] = replace(kept, missed=due_at)
                 evidence = self._what(kind, self._hour(due_at))
                 yield self._find(kind, Signal.PRESS, now, evidence, "missing", kept, {"due": due_at.text(self.zone)})
 
@@ -94,7 +97,9 @@ class DutyWatch:
         """When each duty is due next, for `status`."""
         if since is None:
             return {}
-        found = {k: due(duty, self.kept.get(k, Kept()), since, now, self.zone) for k, duty in self.duties.items()}
+        found = {
+            k: due(duty, self.kept.get(k, Kept(covered=now)), since, now, self.zone) for k, duty in self.duties.items()
+        }
         return {kind: at.text(self.zone) for kind, at in found.items()}
 
     def tagged(self, contact: str) -> str | None:
@@ -102,10 +107,10 @@ class DutyWatch:
         named = next((kind for kind, duty in self.duties.items() if duty.tag == contact), None)
         return named or ("patrol" if "patrol" in self.duties and self.duties["patrol"].tag is None else None)
 
-    def _late(self, kind: str, due_at: Moment, now: Moment, kept: Kept) -> Finding:
-        what = both(DUTY_LATE, duty=both(DUTIES[kind]), due=self._hour(due_at))
-        evidence = Evidence(what, reason="late", details={"entry": kind, "due": due_at.text(self.zone)})
-        return Finding(alarm_of(kind), Signal.UPDATE, now, evidence, Given(reason="late"), memory=kept.to_json())
+    def _note(self, kind: str, words: str, reason: str, due_at: Moment, now: Moment, kept: Kept) -> Finding:
+        what = both(words, duty=both(DUTIES[kind]), due=self._hour(due_at))
+        evidence = Evidence(what, reason=reason, details={"entry": kind, "due": due_at.text(self.zone)})
+        return Finding(alarm_of(kind), Signal.UPDATE, now, evidence, Given(reason=reason), memory=kept.to_json())
 
     def _find(
         self,
