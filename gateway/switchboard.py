@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
@@ -16,11 +17,14 @@ from gateway.lamp import LampStep
 from gateway.minutes import MinuteMaker
 from gateway.moment import Clock, Moment
 from gateway.notify import Notifier
+from gateway.pulse import BROKER_S, PINS_S, Loop, Pulse
 from gateway.sinks.feeder import Piece
 from gateway.sinks.modem import Modem
 from gateway.sinks.mqtt import MqttPump
 from gateway.sources.contacts import Contacts
 from gateway.values import Event, Notice, PathState, Readings
+
+log = logging.getLogger(__name__)
 
 
 class Switchboard:
@@ -47,6 +51,8 @@ class Switchboard:
         self.in_session = False  # read by the application: then nothing is exchanged
         self.retired: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._notifier = notifier
+        self._pulse = Pulse()
+        self._hanging: list[str] = []
 
     def event(self, event: Event, snapshot: bytes) -> None:
         self.events.put(event, snapshot)
@@ -118,6 +124,14 @@ class Switchboard:
         self.in_session = on
 
     def alive(self) -> None:
-        """The engine has taken a tick: systemd's watchdog is fed by nothing else."""
+        """The engine has taken a tick: nothing else feeds systemd's watchdog, and nothing while another loop hangs."""
         self.beats += 1
-        self._notifier.send("WATCHDOG=1")
+        loops = {f"pump-{name}": Loop(pump.turns, BROKER_S) for name, pump in self.pumps.items()}
+        if self.contacts is not None:
+            loops["contacts"] = Loop(self.contacts.turns, PINS_S)
+        hanging = self._pulse.hanging(loops, self._clock.now(), self._clock.pause(1.0))
+        if hanging != self._hanging:
+            log.error("event=loops-hanging loops=%s", ",".join(hanging) or "-")
+            self._hanging = hanging
+        if not hanging:
+            self._notifier.send("WATCHDOG=1")

@@ -78,6 +78,7 @@ class MqttPump:
     ) -> None:
         self.name = name
         self.feeder = feeder
+        self.turns = 0  # of the loop, for `pulse.py`
         self._settings = settings
         self._origin = origin
         self._client_id = client_id
@@ -162,6 +163,7 @@ class MqttPump:
     def run(self, stop: threading.Event) -> None:
         delay_s = FIRST_DELAY_S
         while not stop.is_set():
+            self.turns += 1
             began = self._clock.now()
             try:
                 self._connected(stop)
@@ -203,6 +205,7 @@ class MqttPump:
         self._report.begun()
 
     def _turn(self, link: Link) -> None:
+        self.turns += 1
         self._mailbox.do_all()
         now = self._clock.now()
         self._unproven(now)

@@ -140,6 +140,7 @@ class Contacts:
         simulate: bool = False,
     ) -> None:
         self.backend: str | None = None  # for `doctor`: library, chip and board in use
+        self.turns = 0  # of the loop, for `pulse.py`
         self._posts = {name: Post(name, config, {}) for name, config in contacts.items()}
         self._siren = None if siren_pin is None else Siren(siren_pin, tell)
         self._tell_edge = tell_edge
@@ -165,6 +166,7 @@ class Contacts:
         retry_ns = 0
         try:
             while not stop.is_set():
+                self.turns += 1
                 now = self._clock.now()
                 if now.mono_ns >= retry_ns:
                     self._claim(now)
