@@ -231,6 +231,14 @@ def build_parser() -> argparse.ArgumentParser:
     add_day_parsers(verbs, stateful, tables)
     add_calibration_parser(verbs, stateful, tables)
     add_journal_parser(verbs, [stateful])
+    hj212 = command("hj212", "gateway.hj212.cli:hj212_main", say("what a bureau's platform is sent"), lang=False)
+    hj212_actions = hj212.add_subparsers(dest="action", metavar=say("ACTION"), required=True)
+    sent = hj212_actions.add_parser(
+        "show", parents=[stateful, tables], help=say("what would be sent now, each field with its meaning")
+    )
+    sent.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
+    sent.add_argument("--platform", metavar="NAME", help=say("one platform (default: all)"))
+
     add_survey_parsers(verbs, stateful, tables)
     return parser
 

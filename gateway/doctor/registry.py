@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from gateway.doctor import alarms, board, brokers, configuration, contacts, custody, devices, service, storage
+from gateway.doctor import (
+    alarms,
+    board,
+    brokers,
+    configuration,
+    contacts,
+    custody,
+    devices,
+    platforms,
+    service,
+    storage,
+)
 from gateway.doctor.patient import Check, Family
 
 FAMILIES: tuple[Family, ...] = (
@@ -12,6 +23,7 @@ FAMILIES: tuple[Family, ...] = (
     contacts.CHECKS,
     devices.CHECKS,
     brokers.CHECKS,
+    platforms.CHECKS,
     storage.CHECKS,
     board.CHECKS,
     alarms.CHECKS,

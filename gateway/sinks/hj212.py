@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -24,12 +24,11 @@ from gateway.errors import Unavailable
 from gateway.hj212.link import Link, TermsFile
 from gateway.hj212.parley import ANSWERS, Dead, Outcome, Parley, Proven, Stamps
 from gateway.hj212.requests import Asked, Conduct, Told
-from gateway.hj212.uploads import File, Upload, files_after, files_starting, of_file, of_now, stamp
-from gateway.journal.minutes_reader import MinutesReader
+from gateway.hj212.uploads import Upload, files_after, stamp
 from gateway.journal.readings import ReadingsWriter
-from gateway.journal.readings_reader import ReadingsReader
 from gateway.moment import NANO, Clock, ClockState, Moment
-from gateway.values import Reading, RemoteSetting, SinkState
+from gateway.sinks.hj212_record import SETTLED_S, Record
+from gateway.values import RemoteSetting, SinkState
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +36,11 @@ CONNECT_S, SEND_S = 10.0, 4.0  # real seconds
 TURN_S = 0.25  # how soon `stop` and what is due are noticed
 READ_RATE, READ_BURST = 16_384, 65_536  # bytes a second, and at once: a platform's commands are a few hundred bytes
 FIRST_DELAY_S, LAST_DELAY_S = 2.0, 60.0  # between connections
-SETTLED_S = 15.0  # a file is made so long after its end: its last minute is in the record then
 LATE_S = 300.0  # a file that leaves later than this is one sent afterwards
 JUMP_S = 7200.0  # a cursor so far in the future was made by a wrong clock
 OLDEST_S = 60 * 86_400.0  # readings are not kept for longer
 AT_ONCE = 20  # files looked at in one turn
 LOOK_EVERY_S = 1.0  # for a file that has fallen due
-_BLOCKS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +86,7 @@ class Hj212Sink:
         self._refused_once: set[str] = set()  # commands that this platform leaves without an answer
 
     def run(self, stop: threading.Event) -> None:
-        self._readings = ReadingsReader(self._sources.state, self._sources.writer)
-        self._minutes = MinutesReader(self._sources.state, self._sources.writer)
+        self._record = Record(self.link, self._sources.state, self._sources.writer)
         delay_s = FIRST_DELAY_S
         try:
             while not stop.is_set():
@@ -102,8 +98,7 @@ class Hj212Sink:
                 stop.wait(self._clock.pause(delay_s * random.uniform(0.8, 1.2)))  # noqa: S311  against crowds
                 delay_s = min(2 * delay_s, LAST_DELAY_S)
         finally:
-            self._readings.close()
-            self._minutes.close()
+            self._record.close()
             self._say("stopped", "")
 
     def _begin(self) -> None:
@@ -111,9 +106,9 @@ class Hj212Sink:
         if self._key is not None:
             return
         try:
-            self._key = self._readings.cursor(self.name)
+            self._key = self._record.cursor()
         except Unavailable as error:
-            log.debug("event=journal-unreadable sink=%s error=%r", self.name, str(error))
+            self._unreadable(error)
             return
         if not self._key:
             self._key = self._started.wall_ns // 1_000_000
@@ -215,24 +210,17 @@ class Hj212Sink:
         self._refused_once.add("1013")
         return Upload("1013", self.link.systems[0], ())
 
-    def realtime(self, now: Moment) -> Iterator[Upload]:
-        latest: dict[str, Reading] = {}
-        wanted = {channel.point for channel in self.link.channels}
-        since_ms = (now.wall_ns - round(max(channel.fresh_s for channel in self.link.channels) * NANO)) // 1_000_000
+    def realtime(self, now: Moment) -> list[Upload]:
         try:
-            blocks = self._readings.after(min(since_ms, self._readings.newest() - 1), _BLOCKS)
+            return self._record.values(now)
         except Unavailable as error:
-            log.debug("event=journal-unreadable sink=%s error=%r", self.name, str(error))
-            return
-        for _, answers in blocks:
-            for answer in answers:
-                latest.update({reading.point: reading for reading in answer.readings if reading.point in wanted})
-        for st in self.link.systems:
-            upload = of_now(st, self.link.of(st), latest, now.wall_ns, self.link.party.zone)
-            if upload is not None:
-                yield upload
+            self._unreadable(error)
+            return []
 
-    def stored(self, minute: dict[str, int], now: Moment) -> Upload | None:
+    def _unreadable(self, error: Unavailable) -> None:
+        log.debug("event=journal-unreadable sink=%s error=%r", self.name, str(error))
+
+    def stored(self, minute: Mapping[str, int], now: Moment) -> Upload | None:
         """The oldest file that is not proven; None when there is none, or none was found in this turn."""
         now_s = now.wall_ns / NANO
         if self._key is None:
@@ -241,7 +229,7 @@ class Hj212Sink:
         seen = 0
         try:
             for file in files_after(key, now_s - SETTLED_S, minute, self.link.party.zone):
-                upload = self.of(file)
+                upload = self._record.file(file)
                 if upload is not None:
                     late = now_s - file.end_s > LATE_S
                     return replace(upload, resent=late)
@@ -250,7 +238,7 @@ class Hj212Sink:
                 if seen == AT_ONCE:
                     break
         except Unavailable as error:
-            log.debug("event=journal-unreadable sink=%s error=%r", self.name, str(error))
+            self._unreadable(error)
         return None
 
     def _bounded(self, key: int, now_s: float) -> int:
@@ -259,25 +247,16 @@ class Hj212Sink:
             key = round(now_s) * 1000
         return max(key, round(now_s - OLDEST_S) * 1000)
 
-    def of(self, file: File) -> Upload | None:
-        channels = self.link.of(file.st)
-        points = {channel.point for channel in channels}
-        minutes = self._minutes.between(file.start_s, file.end_s, points)
-        return of_file(file, channels, minutes, self.link.nights, self.link.party.zone)
-
-    def asked(self, asked: Asked, minute: dict[str, int], now: Moment) -> Iterator[Upload | None]:
+    def asked(self, asked: Asked, minute: Mapping[str, int], now: Moment) -> Iterator[Upload | None]:
         """The stored files that a platform asks for; None for one of whose time there is nothing."""
-        request, zone = asked.request, self.link.party.zone
-        every = minute[request.st]
-        for file in files_starting(request.cn, request.st, asked.begin_s, asked.end_s, every, zone):
-            if file.end_s > now.wall_ns / NANO - SETTLED_S:
-                return
-            upload = self.of(file)
+        request = asked.request
+        found = self._record.files(request.cn, request.st, asked.begin_s, asked.end_s, minute[request.st], now)
+        for upload in found:
             yield None if upload is None else replace(upload, key=0, answered=False, resent=True)
 
 
 class _Talk:
-    """What one connection has done so far, and what is to be said next. Owned by the sink's thread."""
+    """What one connection has done so far, and what is to be said next."""
 
     def __init__(self, sink: Hj212Sink, parley: Parley) -> None:
         self._sink, self._parley = sink, parley
@@ -288,7 +267,8 @@ class _Talk:
         self._asked: tuple[Asked, Iterator[Upload | None]] | None = None
         self._sent = 0
         self._beat: Moment | None = None
-        self._looked: Moment | None = None
+        self._looked: Moment | None = None  # for files
+        self._sought: Moment | None = None  # for real-time values
 
     def take(self, outcomes: Iterator[Outcome]) -> None:
         for outcome in outcomes:
@@ -300,7 +280,7 @@ class _Talk:
                     self._sink.unanswered(upload)
                     self.dead = True
                 case Asked():
-                    files = self._sink.asked(outcome, dict(self._parley.conduct.terms.minute), self._sink.now())
+                    files = self._sink.asked(outcome, self._parley.conduct.terms.minute, self._sink.now())
                     self._asked, self._sent = (outcome, files), 0
                 case Told():
                     self._sink.record(outcome)
@@ -333,13 +313,21 @@ class _Talk:
         first = self._sink.start_up(now) or self._sink.clock_wish(now)
         if first is not None:
             return first
-        terms = self._parley.conduct.terms
-        slot = now.wall_ns // NANO // terms.realtime_s
-        if terms.realtime and slot != self._slot:
-            self._slot, self._now_values = slot, list(self._sink.realtime(now))
+        self._look_at_values(now)
         if self._now_values:
             return self._now_values.pop(0)
         return self._heartbeat(now) or self._stored(now)
+
+    def _look_at_values(self, now: Moment) -> None:
+        """Real-time values once an interval of the wall clock; without any they are looked for again soon."""
+        terms = self._parley.conduct.terms
+        slot = now.wall_ns // NANO // terms.realtime_s
+        if not terms.realtime or slot == self._slot or self._soon(self._sought, now):
+            return
+        self._sought = now
+        self._now_values = self._sink.realtime(now)
+        if self._now_values:
+            self._slot = slot
 
     def _heartbeat(self, now: Moment) -> Upload | None:
         every_s = self._sink.link.heartbeat_s
@@ -348,11 +336,15 @@ class _Talk:
         self._beat = now
         return Upload("9015", ANSWERS, ())
 
+    @staticmethod
+    def _soon(last: Moment | None, now: Moment) -> bool:
+        return last is not None and now.seconds_since(last) < LOOK_EVERY_S
+
     def _stored(self, now: Moment) -> Upload | None:
-        if self._looked is not None and now.seconds_since(self._looked) < LOOK_EVERY_S:
+        if self._soon(self._looked, now):
             return None
         self._looked = now
-        return self._sink.stored(dict(self._parley.conduct.terms.minute), now)
+        return self._sink.stored(self._parley.conduct.terms.minute, now)
 
 
 def _words(error: OSError) -> str:
