@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -503,6 +504,8 @@ def run_main(args: Namespace) -> int:
     """`venue-gateway run CONFIG`: in the foreground until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(threadName)s %(message)s", stream=sys.stderr)
     logging.raiseExceptions = False  # a closed stderr must not disturb anybody
+    os.umask(os.umask(0o077) | 0o027)  # whoever starts it: nothing of ours is for others
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump of the memory would hold the keys
     state: Path = args.state
     if args.simulate and os.environ.get("VENUE_GATEWAY_SERVICE") == "real":
         raise Refused(say("the service watches a real venue: it does not run with --simulate"))
