@@ -6,7 +6,7 @@ BIN := .venv/bin
 SYSTEM_PACKAGES := mosquitto mosquitto-clients socat gcc libc6-dev libmodbus-dev pkg-config systemd shellcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check tests soak bundle system-packages messages picture fuzz requirements clean
+.PHONY: help demo test check tests soak audit bundle system-packages messages picture fuzz requirements clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -28,6 +28,9 @@ tests: .venv/dev  ## every test, without installing system packages
 
 soak: .venv/dev  ## the long ones: a thousand kills (an hour)
 	$(BIN)/pytest -m soak
+
+audit: .venv/dev  ## known vulnerabilities of what the gateway installs (asks PyPI over the internet, so not part of `test`)
+	$(BIN)/uvx --quiet pip-audit --strict --require-hashes --disable-pip -r requirements.txt
 
 fuzz: .venv/dev  ## coverage-guided fuzzing of every driver (needs atheris, installed on the way)
 	$(BIN)/pip install --quiet atheris
