@@ -399,3 +399,26 @@ def test_a_new_connection_forgets_what_a_venue_said_before(gateway: Gateway) -> 
     far.take("status", gateway.online(nonce="after"))
 
     assert (None, "after") == (forgotten, far.desk.venues["zj-no1"].nonce)
+
+
+def test_a_zero_report_that_does_not_come_is_missed(tmp_path: Path) -> None:
+    """The signed state says when the next one is due; ten minutes later its absence is a trouble, until it comes."""
+    gateway = Gateway(tmp_path)
+    desk = Desk(ROOT, {"zj-no1": gateway.identity.public}, 60.0, pinned={})
+
+    def expected(following: Moment) -> None:
+        fields = {"kind": "zero-report", "severity": "low", "state": "normal", "condition": False, "activation": None}
+        fields |= {"revision": 1, "since": None, "text": {}, "life": {}, "details": {"next": following.text(ZONE)}}
+        state = payloads.alarm_state(gateway.origin, "custody", "zero-report", None, fields, gateway.identity.sign)
+        desk.take(f"{ROOT}/zj-no1/{state.topic}", state.payload, retained=True, now=NOW)
+
+    def missed(after_s: float) -> bool:
+        desk.look(NOW.after(after_s))
+        return "zj-no1 report" in desk.troubles
+
+    expected(NOW.after(3600))
+    seen = [missed(3600), missed(3600 + 599), missed(3600 + 601)]
+    expected(NOW.after(90000))
+
+    assert [False, False, True] == seen
+    assert not missed(5000)

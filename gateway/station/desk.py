@@ -27,6 +27,7 @@ UNPROVEN = 200  # events kept until the venue's key is known
 KNOWN = 20_000  # hashes kept in memory to tell a copy; the store knows all
 GAPS = 50  # looked back for, and asked for at a time
 MOST_MISSING = 500  # of one venue
+REPORT_LATE_S = 600.0  # a zero report may take so long to come
 QUIET = frozenset({"low"})  # severities that do not sound
 
 
@@ -86,6 +87,7 @@ class Venue:
     said: str = ""  # why it is not online
     heads: dict[str, Head] = field(default_factory=dict)  # of each stream
     gaps: dict[tuple[str, str, int], bool] = field(default_factory=dict)  # stream, run, seq: asked for
+    report: str | None = None  # when the next zero report is expected, as the venue says
     doubtful: deque[bytes] = field(default_factory=lambda: deque(maxlen=UNPROVEN))
 
 
@@ -147,6 +149,7 @@ class Desk:
                 self.troubles[what] = venue.said if venue.online is False else say("{venue} is silent", venue=name)
             else:
                 self.troubles.pop(what, None)
+            self._look_for_report(name, venue, now)
 
     def ask(self) -> list[tuple[str, str, str, int]]:
         """Venue, stream, run and number of events that are missing and have not been asked for."""
@@ -248,6 +251,10 @@ class Desk:
         if venue.key is None or (fields := read_alarm_state(payload, venue.key)) is None:
             return
         key = (name, str(fields.get("stream")), str(fields.get("alarm")))
+        if key[2] == "zero-report":
+            following = (fields.get("details") or {}).get("next")
+            venue.report = None if following is None else str(following)
+            self._look_for_report(name, venue, now)
         last = fields.get("event") or {}
         known = self.rows.get(key)
         if known is not None and (known.run, known.seq) != (last.get("run"), last.get("seq")) and known.believed:
@@ -258,6 +265,15 @@ class Desk:
             event = {"transition": "", "text": {}, "run": "", "seq": 0, "time": fields.get("since"), **fields, **last}
             event["venue"] = name
             self.rows[key] = replace(self._row(event, now, proven=True), believed=venue.online is True)
+
+    def _look_for_report(self, name: str, venue: Venue, now: Moment) -> None:
+        """A zero report that did not come is missed here, whatever became of the venue."""
+        what, due = f"{name} report", _time(venue.report)
+        if due and now.wall_ns / NANO > due + REPORT_LATE_S:
+            said = f"{datetime.fromisoformat(str(venue.report)):%m-%d %H:%M}"
+            self.troubles[what] = say("the report of {venue} due at {due} has not come", venue=name, due=said)
+        else:
+            self.troubles.pop(what, None)
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
