@@ -6,7 +6,7 @@ BIN := .venv/bin
 SYSTEM_PACKAGES := mosquitto mosquitto-clients socat gcc libc6-dev libmodbus-dev pkg-config systemd shellcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check tests soak audit bundle system-packages messages picture fuzz requirements clean
+.PHONY: help demo test check tests soak audit bundle system-packages messages reference picture fuzz requirements clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -43,6 +43,10 @@ messages: .venv/dev  ## collect people's messages into the catalogue; the Chines
 	$(BIN)/pybabel -q update -i build/gateway.pot -o gateway/locale/zh.po -l zh --no-fuzzy-matching --ignore-obsolete \
 		--omit-header --no-wrap
 	@grep -A1 '^msgid' gateway/locale/zh.po | grep -B1 'msgstr ""' | grep '^msgid' || echo "every message has its Chinese"
+
+reference: .venv/dev  ## the documents that are made from the code: errors, commands, keys, topics, devices
+	$(BIN)/python docs/make_reference.py
+	$(BIN)/python -m drivers.library > docs/devices.md
 
 picture: .venv/demo  ## the picture of the demo in the README
 	$(BIN)/venue-gateway demo --record docs/demo.svg

@@ -11,6 +11,7 @@ from pathlib import Path
 from gateway import __version__, usage
 from gateway.calibration_parser import add_calibration_parser
 from gateway.catalogue import choose, say
+from gateway.codes import code_of
 from gateway.day.parser import add_day_parsers
 from gateway.errors import ConfigError, Refused, Unavailable
 from gateway.journal.parser import add_journal_parser
@@ -31,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(getattr(importlib.import_module(module), function)(args))
     except (Refused, Unavailable) as error:
-        print(f"venue-gateway: {error}", file=sys.stderr)
+        print(f"venue-gateway: {error} [{code_of(error)}]", file=sys.stderr)
         return FAILED
     except ConfigError as error:
-        print(f"venue-gateway: {error}", file=sys.stderr)
+        print(f"venue-gateway: {error} [{code_of(error)}]", file=sys.stderr)
         return CONFIG_UNUSABLE
     except BrokenPipeError:  # `journal tail | head`: the reader has what it wanted
         sys.stderr.close()

@@ -20,7 +20,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.catalogue import LANGUAGES, chosen, say, sentence, spoken
+from gateway.catalogue import LANGUAGES, Said, chosen, say, sentence, spoken
+from gateway.codes import code
 from gateway.config import Person
 from gateway.errors import Refused, Unavailable
 from gateway.moment import Clock
@@ -134,6 +135,8 @@ class Control:
             answer = self._answer(request, _peer(connection), acting=acting)
         except (Refused, Unavailable) as error:
             answer = {"ok": False, "error": sentence(error)}
+        if isinstance(answer.get("error"), Said):
+            answer["code"] = code(answer["error"].message)
         if request.get("lang") in LANGUAGES:  # the asker's, whatever the service itself speaks
             answer = spoken(answer, request["lang"])
         connection.sendall(json.dumps(answer, ensure_ascii=False).encode() + b"\n")

@@ -11,3 +11,5 @@ class Unavailable(Exception):
 
 class Refused(Exception):
     """The far side will never take this row, or a command may not be carried out; the text says why."""
+
+    code: str | None = None  # of its sentence, where a gateway said it over its socket

@@ -203,5 +203,7 @@ def limits_main(args: argparse.Namespace) -> int:
 
 def _good(answer: dict[str, Any]) -> dict[str, Any]:
     if not answer.get("ok"):
-        raise Refused(str(answer.get("error") or say("the gateway gave no reason")))
+        refused = Refused(answer.get("error") or say("the gateway gave no reason"))
+        refused.code = answer.get("code")
+        raise refused
     return answer

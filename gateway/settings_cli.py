@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.catalogue import N_, say
+from gateway.codes import code
 from gateway.complaints import Problem
 from gateway.config import Config
 from gateway.settings import Checked, check
@@ -112,7 +113,9 @@ def _print(problems: Iterable[Problem], where: Any) -> None:
     for problem in problems:
         line = say(N_(", line {line}"), line=problem.line) if problem.line else ""
         print(f"{problem.file}{line}  {problem.key}", file=where)
-        print("  " + say(_SEVERITIES[problem.severity], wrong=problem.wrong), file=where)
+        print(
+            f"  {say(_SEVERITIES[problem.severity], wrong=problem.wrong)}  [{code(problem.wrong.message)}]", file=where
+        )
         print("  " + say("right would be: {remedy}", remedy=problem.remedy) + "\n", file=where)
 
 
@@ -136,6 +139,7 @@ def _as_json(checked: Checked) -> dict[str, Any]:
                 "line": p.line or None,
                 "key": p.key,
                 "severity": p.severity,
+                "code": code(p.wrong.message),
                 "wrong": str(p.wrong),
                 "remedy": str(p.remedy),
             }
