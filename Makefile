@@ -46,6 +46,7 @@ messages: .venv/dev  ## collect people's messages into the catalogue; the Chines
 
 reference: .venv/dev  ## the documents that are made from the code: errors, commands, keys, topics, devices
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_drawings.py
 	$(BIN)/python -m drivers.library > docs/devices.md
 
 picture: .venv/demo  ## the picture of the demo in the README
