@@ -14,6 +14,7 @@ from gateway.catalogue import choose, say
 from gateway.codes import code_of
 from gateway.day.parser import add_day_parsers
 from gateway.errors import ConfigError, Refused, Unavailable
+from gateway.figures_parser import add_figures_parser
 from gateway.journal.parser import add_journal_parser
 from gateway.state import default_state
 from gateway.survey_parser import add_survey_parsers
@@ -231,6 +232,7 @@ def build_parser() -> argparse.ArgumentParser:
             verb.add_argument("--for", dest="lasting", required=True, metavar="30m", help=say("for how long"))
     add_day_parsers(verbs, stateful, tables)
     add_calibration_parser(verbs, stateful, tables)
+    add_figures_parser(verbs, stateful, tables)
     add_journal_parser(verbs, [stateful])
     hj212 = command("hj212", "gateway.hj212.cli:hj212_main", say("what a bureau's platform is sent"), lang=False)
     hj212_actions = hj212.add_subparsers(dest="action", metavar=say("ACTION"), required=True)
