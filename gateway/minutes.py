@@ -124,41 +124,75 @@ class Period:
 
 
 def combine(minutes: Iterable[Minute], whole_minutes: int | None = None) -> Period:
-    """All records of one point, in any order. `whole_minutes`: how many the period has; those without a record (the
-    gateway was off) are then due as well. Raises ValueError for records of several points.
-    """
-    records = sorted(minutes, key=lambda m: m.start_s)
-    points = {m.point for m in records}
-    if len(points) > 1:
-        raise ValueError(f"records of {len(points)} points cannot be one period")
-    levels: Counter[int] = Counter()
-    aside: Counter[str] = Counter()
-    for minute in records:
-        levels.update(minute.levels)
-        aside.update(minute.set_aside)
-    due = sum(m.due for m in records)
-    starts = {m.start_s for m in records}
-    if whole_minutes is not None and 0 < len(starts) < whole_minutes:
-        due += round((whole_minutes - len(starts)) * due / len(starts))
-    n = sum(m.n for m in records)
-    # Of samples on the edge of two minutes one may seem to lack here and be too many there.
-    aside[MISSING] = max(0, due - n - sum(count for reason, count in aside.items() if reason != MISSING))
-    return Period(
-        point=records[0].point if records else "",
-        start_s=records[0].start_s if records else 0,
-        end_s=records[-1].start_s + MINUTE_S if records else 0,
-        due=due,
-        n=n,
-        total=sum(m.total for m in records),
-        low=min((m.low for m in records if m.low is not None), default=None),
-        high=max((m.high for m in records if m.high is not None), default=None),
-        last=next((m.last for m in reversed(records) if m.last is not None), None),
-        levels=dict(levels),
-        set_aside={reason: count for reason, count in aside.items() if count},
-        clock=max((m.clock for m in records), key=_WORST.index, default=ClockState.SYNCHRONISED),
-        # After a restart one may have been found a second time.
-        events=tuple({event.start_ms: event for m in records for event in m.events}.values()),
-    )
+    """All records of one point, in any order. Raises ValueError for records of several points (see `Sum.period`)."""
+    whole = Sum()
+    for minute in minutes:
+        whole.add(minute)
+    return whole.period(whole_minutes)
+
+
+@dataclass(slots=True)
+class Sum:
+    """Records of one point, added up as they come; none is kept, so that a month takes no memory."""
+
+    point: str | None = None
+    starts: set[int] = field(default_factory=set)
+    due: int = 0
+    n: int = 0
+    total: int = 0
+    low: float | None = None
+    high: float | None = None
+    last: tuple[int, float] | None = None  # with the start of its minute
+    levels: dict[int, int] = field(default_factory=dict)
+    set_aside: Counter[str] = field(default_factory=Counter)
+    clock: ClockState = ClockState.SYNCHRONISED
+    events: dict[int, NoiseEvent] = field(default_factory=dict)  # after a restart one may have been found twice
+
+    def add(self, minute: Minute) -> None:
+        if self.point not in (None, minute.point):
+            raise ValueError(f"records of {self.point} and of {minute.point} cannot be one period")
+        self.point = minute.point
+        self.starts.add(minute.start_s)
+        self.due += minute.due
+        self.n += minute.n
+        self.total += minute.total
+        for hundredths, often in minute.levels.items():
+            self.levels[hundredths] = self.levels.get(hundredths, 0) + often
+        if minute.set_aside:
+            self.set_aside.update(minute.set_aside)
+        if minute.clock is not self.clock:
+            self.clock = max(self.clock, minute.clock, key=_WORST.index)
+        for event in minute.events:
+            self.events[event.start_ms] = event
+        if minute.low is not None and minute.high is not None and minute.last is not None:
+            self.low = minute.low if self.low is None else min(self.low, minute.low)
+            self.high = minute.high if self.high is None else max(self.high, minute.high)
+            if self.last is None or minute.start_s >= self.last[0]:
+                self.last = minute.start_s, minute.last
+
+    def period(self, whole_minutes: int | None = None) -> Period:
+        """`whole_minutes`: how many it has; those without a record (the gateway was off) are then due as well."""
+        recorded, due = len(self.starts), self.due
+        if whole_minutes is not None and 0 < recorded < whole_minutes:
+            due += round((whole_minutes - recorded) * due / recorded)
+        # Of samples on the edge of two minutes one may seem to lack here and be too many there.
+        others = sum(count for reason, count in self.set_aside.items() if reason != MISSING)
+        aside = {**self.set_aside, MISSING: max(0, due - self.n - others)}
+        return Period(
+            point=self.point or "",
+            start_s=min(self.starts, default=0),
+            end_s=max(self.starts) + MINUTE_S if self.starts else 0,
+            due=due,
+            n=self.n,
+            total=self.total,
+            low=self.low,
+            high=self.high,
+            last=None if self.last is None else self.last[1],
+            levels=self.levels,
+            set_aside={reason: count for reason, count in aside.items() if count},
+            clock=self.clock,
+            events=tuple(self.events[start] for start in sorted(self.events)),
+        )
 
 
 # ---- making ---------------------------------------------------------------------------------------------------------

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from typing import Any
 
 from gateway import acoustics, noise_events
-from gateway.minutes import MINUTE_S, Minute, Period, combine
+from gateway.minutes import MINUTE_S, Minute, Period, Sum
 
 HOUR_S = 3600
 PERCENTAGES = (5, 10, 50, 90, 95)
@@ -75,23 +74,37 @@ class Figures:
         }
 
 
+class Adding:
+    """One device's records of a period, added up as they come; none is kept."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Sum] = {}
+
+    def add(self, minute: Minute) -> None:
+        self._sums.setdefault(minute.point.partition("/")[2], Sum()).add(minute)
+
+    def figures(self, whole_minutes: int | None = None) -> Figures:
+        """`whole_minutes`: how many the period has."""
+        equivalent = next((name for name in EQUIVALENT if name in self._sums), None)
+        level = next((name for name in LEVEL if name in self._sums), None)
+        periods = {name: each.period(whole_minutes) for name, each in self._sums.items()}
+        nothing = Sum().period(whole_minutes)
+        of = periods[equivalent] if equivalent else nothing
+        return Figures(
+            laeq_of=of.point or None,
+            level_of=periods[level].point if level else None,
+            equivalent=of,
+            level=periods[level] if level else nothing,
+            maximum=periods.get("lamax"),
+        )
+
+
 def figures(minutes: Iterable[Minute], whole_minutes: int | None = None) -> Figures:
-    """Of the records of one device. `whole_minutes`: how many the period has."""
-    by_name: dict[str, list[Minute]] = {}
+    """Of the records of one device, in any order."""
+    adding = Adding()
     for minute in minutes:
-        by_name.setdefault(minute.point.partition("/")[2], []).append(minute)
-    equivalent = next((name for name in EQUIVALENT if name in by_name), None)
-    level = next((name for name in LEVEL if name in by_name), None)
-    periods = {name: combine(records, whole_minutes) for name, records in by_name.items()}
-    nothing = combine([], whole_minutes)
-    of = periods[equivalent] if equivalent else nothing
-    return Figures(
-        laeq_of=of.point or None,
-        level_of=periods[level].point if level else None,
-        equivalent=of,
-        level=periods[level] if level else nothing,
-        maximum=periods.get("lamax"),
-    )
+        adding.add(minute)
+    return adding.figures(whole_minutes)
 
 
 def is_noise(point: str) -> bool:
@@ -116,17 +129,39 @@ class Hours:
         return self.accepted >= self.needed
 
 
+class AddingHours:
+    """Ld or Ln of one device, as its records come in the order of time; an hour begins 60 min after the one before."""
+
+    def __init__(self, start_s: int, end_s: int, needed: int, share: float) -> None:
+        self._start_s, self._end_s, self._needed, self._share = start_s, end_s, needed, share
+        self._hour, self._adding = 0, Adding()
+        self._means: list[tuple[float, float]] = []
+
+    def add(self, minute: Minute) -> None:
+        hour = (minute.start_s - self._start_s) // HOUR_S
+        if hour != self._hour:
+            self._over()
+            self._hour = hour
+        self._adding.add(minute)
+
+    def hours(self) -> Hours:
+        self._over()
+        mean = acoustics.mean_level(self._means)
+        due = round((self._end_s - self._start_s) / HOUR_S)
+        return Hours(None if mean is None else round(mean, 2), len(self._means), due, self._needed)
+
+    def _over(self) -> None:
+        found, self._adding = self._adding.figures(60), Adding()
+        if found.valid >= self._share and found.laeq is not None:
+            self._means.append((found.laeq, 1.0))
+
+
 def hours(minutes: Iterable[Minute], start_s: int, end_s: int, needed: int, share: float) -> Hours:
-    """Of one device from `start_s` to `end_s`; an hour counts from 60 min after the one before."""
-    records = sorted(minutes, key=lambda m: m.start_s)
-    by_hour = groupby(records, key=lambda m: (m.start_s - start_s) // HOUR_S)
-    means = []
-    for _, hour in by_hour:
-        found = figures(hour, 60)
-        if found.valid >= share and found.laeq is not None:
-            means.append((found.laeq, 1.0))
-    mean = acoustics.mean_level(means)
-    return Hours(None if mean is None else round(mean, 2), len(means), round((end_s - start_s) / HOUR_S), needed)
+    """Of one device from `start_s` to `end_s`, seconds since 1970; records in any order."""
+    adding = AddingHours(start_s, end_s, needed, share)
+    for minute in sorted(minutes, key=lambda m: m.start_s):
+        adding.add(minute)
+    return adding.hours()
 
 
 @dataclass(frozen=True, slots=True)

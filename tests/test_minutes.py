@@ -199,7 +199,7 @@ def test_points_do_not_mix() -> None:
     """Records of two points are no period."""
     both = made([reading(1, 50.0), reading(1, 20.0, "hall/temperature")], 65)
 
-    with pytest.raises(ValueError, match="2 points"):
+    with pytest.raises(ValueError, match="gate-noise/laf and of hall/temperature"):
         combine(both)
 
 

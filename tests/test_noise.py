@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from drivers.base import Quality
 from gateway import acoustics, noise
 from gateway.config import Config
-from gateway.minutes import Minute, MinuteMaker, combine
+from gateway.minutes import Minute, MinuteMaker, Period, combine
 from gateway.moment import NANO, Moment
 from gateway.noise import Outcome, figures, judge, judge_night_peak
 from gateway.noise_events import NoiseEvent
@@ -44,7 +44,7 @@ def records(
     return found + maker.close(Moment(round((start_s + len(values) * every_s + 62) * NANO), 0))
 
 
-def period(values: Sequence[float]) -> noise.Period:
+def period(values: Sequence[float]) -> Period:
     return combine(records(values))
 
 

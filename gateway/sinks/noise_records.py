@@ -14,7 +14,7 @@ from gateway import noise
 from gateway.calibration import Meter
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.minutes import MINUTE_S, Minute
-from gateway.noise import Figures, Validity
+from gateway.noise import Adding, AddingHours, Figures, Hours, Validity
 from gateway.payloads import Below, Origin, noise_record
 from gateway.periods import Periods, PeriodSpan
 
@@ -76,45 +76,51 @@ class NoiseRecords:
     def _of_minutes(self, minutes: list[Minute], *, historical: bool) -> Iterator[Below]:
         for start_s in sorted({m.start_s for m in minutes}):
             span = PeriodSpan(start_s + MINUTE_S, start_s, "minute")
-            yield from self._records(span, [m for m in minutes if m.start_s == start_s], historical=historical)
+            adding: dict[str, Adding] = {}
+            for minute in minutes:
+                if minute.start_s == start_s:
+                    adding.setdefault(_device(minute), Adding()).add(minute)
+            for device, each in adding.items():
+                yield self._record(device, span, each.figures(1), {}, historical=historical)
 
     def _of_period(self, span: PeriodSpan, *, historical: bool) -> Iterator[Below]:
-        minutes = self._levels(span)
-        yield from self._records(span, minutes, historical=historical)
-
-    def _levels(self, span: PeriodSpan) -> list[Minute]:
-        return [m for m in self._reader.between(span.start_s, span.end_s) if noise.is_noise(m.point)]
-
-    def _records(self, span: PeriodSpan, minutes: list[Minute], *, historical: bool) -> Iterator[Below]:
-        by_device: dict[str, list[Minute]] = {}
-        for minute in minutes:
-            by_device.setdefault(minute.point.partition("/")[0], []).append(minute)
-        before = self._levels(self._settings.periods.day_before(span)) if span.kind == "night" else []
-        for device, own in by_device.items():
-            figures = noise.figures(own, span.minutes)
-            accepted = figures.laeq is not None and figures.valid >= self._settings.validity.share
-            record = figures.record() | {"accepted": accepted}
+        """Read minute by minute and added up: a day of many meters takes no memory."""
+        adding: dict[str, Adding] = {}
+        by_hour: dict[str, AddingHours] = {}
+        for minute in self._levels(span):
+            adding.setdefault(_device(minute), Adding()).add(minute)
             if span.kind in ("day", "night"):
-                day = [m for m in before if m.point.partition("/")[0] == device]
-                record |= self._of_day(span, own, day)
-            yield noise_record(self._origin, device, span, record, self._about(device, span, figures), historical)
+                by_hour.setdefault(_device(minute), self._hours(span)).add(minute)
+        hours = {device: each.hours() for device, each in by_hour.items()}
+        before = self._hours_before(span) if span.kind == "night" else {}
+        for device, each in adding.items():
+            more = _of_day(hours[device]) if device in hours else {}
+            if span.kind == "night":
+                more |= _of_both(before.get(device), hours[device])
+            yield self._record(device, span, each.figures(span.minutes), more, historical=historical)
 
-    def _of_day(self, span: PeriodSpan, minutes: list[Minute], day_before: list[Minute]) -> dict[str, object]:
-        """Ld or Ln from the accepted hours; with a night also both forms of Ldn of the day before it and this night."""
-        validity, periods = self._settings.validity, self._settings.periods
+    def _hours_before(self, night: PeriodSpan) -> dict[str, Hours]:
+        """Of the day before a night, by device."""
+        day = self._settings.periods.day_before(night)
+        by_hour: dict[str, AddingHours] = {}
+        for minute in self._levels(day):
+            by_hour.setdefault(_device(minute), self._hours(day)).add(minute)
+        return {device: each.hours() for device, each in by_hour.items()}
+
+    def _hours(self, span: PeriodSpan) -> AddingHours:
+        validity = self._settings.validity
         needed = validity.day_hours if span.kind == "day" else validity.night_hours
-        hours = noise.hours(minutes, span.start_s, span.end_s, needed, validity.share)
-        said: dict[str, object] = {
-            "laeq": hours.laeq,
-            "accepted": hours.is_accepted,
-            "hours": {"accepted": hours.accepted, "due": hours.due, "needed": hours.needed},
-        }
-        if span.kind == "night":
-            day = periods.day_before(span)
-            of_day = noise.hours(day_before, day.start_s, day.end_s, validity.day_hours, validity.share)
-            both = noise.day_night(of_day, hours)
-            said |= {"ldn_weighted": both.weighted, "ldn_plain": both.plain}
-        return said
+        return AddingHours(span.start_s, span.end_s, needed, validity.share)
+
+    def _levels(self, span: PeriodSpan) -> Iterator[Minute]:
+        return (m for m in self._reader.between(span.start_s, span.end_s) if noise.is_noise(m.point))
+
+    def _record(
+        self, device: str, span: PeriodSpan, figures: Figures, more: Mapping[str, object], *, historical: bool
+    ) -> Below:
+        accepted = figures.laeq is not None and figures.valid >= self._settings.validity.share
+        record = {**figures.record(), "accepted": accepted, **more}
+        return noise_record(self._origin, device, span, record, self._about(device, span, figures), historical)
 
     def _about(self, device: str, span: PeriodSpan, figures: Figures) -> dict[str, object]:
         settings = self._settings
@@ -124,3 +130,22 @@ class NoiseRecords:
             figures.equivalent.clock, figures.level.clock, key=["synchronised", "unsynchronised", "floor"].index
         )
         return {"place": settings.places.get(device, ""), "indicative": list(doubts), "clock": clock.value}
+
+
+def _device(minute: Minute) -> str:
+    return minute.point.partition("/")[0]
+
+
+def _of_day(hours: Hours) -> dict[str, object]:
+    """Ld or Ln, from the accepted hours."""
+    return {
+        "laeq": hours.laeq,
+        "accepted": hours.is_accepted,
+        "hours": {"accepted": hours.accepted, "due": hours.due, "needed": hours.needed},
+    }
+
+
+def _of_both(day: Hours | None, night: Hours) -> dict[str, object]:
+    """Ldn of a day and the night after it, in both forms."""
+    both = noise.day_night(day, night) if day is not None else noise.DayNight(None, None)
+    return {"ldn_weighted": both.weighted, "ldn_plain": both.plain}
