@@ -171,6 +171,7 @@ class App:
         self._influx_workers = self._influx()
         self._certificate_workers = self._certificates()
         self._bureau_workers = self._bureaus()
+        self._metrics_workers = self._metrics()
         self._control_workers = [Worker("control", self._control.run)]
         watched = (
             () if simulated is not None else (Machine(self.state, tell, self.clock),)
@@ -230,11 +231,21 @@ class App:
     def _bureaus(self) -> list[Worker]:
         """The platforms that speak HJ 212, each in a thread of its own."""
         sources = hj212.Sources(self.state, self.out.readings_writer)
-        sinks = [
+        self._platforms = [
             hj212.Hj212Sink(link, sources, self._inbox.tell, self.clock, self._in_session)
             for link in self.plan.platforms()
         ]
-        return [Worker(sink.name, sink.run) for sink in sinks]
+        return [Worker(sink.name, sink.run) for sink in self._platforms]
+
+    def _metrics(self) -> list[Worker]:
+        """For Prometheus, on loopback, where it is asked for."""
+        settings = self.plan.config.metrics
+        if not settings.enabled:
+            return []
+        from gateway import metrics  # noqa: PLC0415  its library is loaded only where it is used
+
+        exporter = metrics.Exporter(self._inbox.tell, self.clock, lambda: [sink.known() for sink in self._platforms])
+        return [Worker("metrics", metrics.MetricsServer(exporter, settings.port).run)]
 
     def _in_session(self, now: Moment) -> bool:
         return stage(Calendar(self.plan.config), now) is Stage.SESSION
@@ -253,6 +264,7 @@ class App:
             feeder=Feeder(name, self.origin, lambda: EventReader(self.state, with_writer=True), readings, records),
             advance=self.out.events.advance,
             advance_readings=None if writer is None else writer.advance,
+            announcements=self.plan.announcements(self.origin) if name == "mqtt" else (),
         )
 
     def _noise_records(self, writer: ReadingsWriter) -> NoiseRecords:
@@ -268,7 +280,12 @@ class App:
         others = (*self._played, *self._modem_workers, *self._machine_workers, *self._control_workers)
         for worker in (*others, *self._source_workers.values()):
             worker.start()
-        for worker in (*self._influx_workers, *self._certificate_workers, *self._bureau_workers):
+        for worker in (
+            *self._influx_workers,
+            *self._certificate_workers,
+            *self._bureau_workers,
+            *self._metrics_workers,
+        ):
             worker.start()
         self._tell_configuration(self._loaded)
         self._keep_armed()
@@ -305,7 +322,7 @@ class App:
         self._notifier.send("STOPPING=1")
         pumps = [worker for pair in self._pump_workers.values() for worker in pair]
         intake = [*self._contact_workers, *self._source_workers.values(), *self._control_workers]
-        _end([*intake, *self._modem_workers, *self._machine_workers], 1.0)
+        _end([*intake, *self._modem_workers, *self._machine_workers, *self._metrics_workers], 1.0)
         _end(self._engine_workers, 1.0)
         self._forget()
         _end([*pumps, *self._influx_workers, *self._certificate_workers, *self._bureau_workers], 1.5)
@@ -383,6 +400,11 @@ class App:
             self._influx_workers = self._influx()
             for worker in self._influx_workers:
                 worker.start()
+        if before.config.metrics != self.plan.config.metrics:
+            _end(self._metrics_workers, 1.0)
+            self._metrics_workers = self._metrics()
+            for worker in self._metrics_workers:
+                worker.start()
         if before.platforms() != self.plan.platforms():
             _end(self._bureau_workers, 1.0)
             self._bureau_workers = self._bureaus()
@@ -419,7 +441,8 @@ class App:
 
     def _renew_brokers(self, before: Plan) -> None:
         old, new = before.brokers(), self.plan.brokers()
-        for name in [name for name in old if new.get(name) != old[name]]:
+        told = before.announcements(self.origin) != self.plan.announcements(self.origin)
+        for name in [name for name in old if new.get(name) != old[name] or (told and name == "mqtt")]:
             self.out.pumps = {other: pump for other, pump in self.out.pumps.items() if other != name}
             _end(self._pump_workers.pop(name), 2.5)
         for name, broker in new.items():

@@ -18,6 +18,7 @@ from gateway.config import Config, Mqtt
 from gateway.errors import Unavailable
 from gateway.health import TIMEOUTS_S, DeviceWatch, Health
 from gateway.hj212.link import Link, link_of
+from gateway.home_assistant import discovery
 from gateway.journal.events import Recovered
 from gateway.journal.reader import EventReader
 from gateway.known_units import KnownUnits
@@ -25,6 +26,7 @@ from gateway.minutes import MinuteMaker
 from gateway.moment import Clock
 from gateway.noise import Validity
 from gateway.noise_weather import Weather
+from gateway.payloads import Origin
 from gateway.periods import Periods
 from gateway.points import Points
 from gateway.sinks.line_protocol import Labels
@@ -105,6 +107,15 @@ class Plan:
         venue, zone = self.config.venue, Calendar(self.config).zone
         every_s = {bound.name: bound.every_s for bound in self.devices}
         return tuple(link_of(name, table, venue, zone, every_s) for name, table in self.config.hj212.items())
+
+    def announcements(self, origin: Origin) -> tuple[tuple[str, bytes], ...]:
+        """What neighbours on the first broker are told of this gateway."""
+        settings = self.config.home_assistant
+        if not settings.enabled:
+            return ()
+        points = {bound.name: bound.driver.points for bound in self.devices}
+        every_s = {bound.name: bound.every_s for bound in self.devices}
+        return (discovery(settings, self.config, points, every_s, origin),)
 
     def lines(self) -> dict[str, object]:
         """What each source is made of, by its name: equal before and after a reload, it goes on undisturbed."""

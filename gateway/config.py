@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from drivers.quantities import Stream
 from gateway.config_day import Airing, Change, DutyKind, DutyTable, ZeroReport
 from gateway.config_hj212 import Hj212
+from gateway.config_neighbours import HomeAssistant, Metrics
 from gateway.config_noise import Certificate, Noise
 from gateway.config_record import Record
 from gateway.config_screening import Screening
@@ -258,4 +259,6 @@ class Config(Table):
     mqtt: MqttMain | None = None
     influxdb: InfluxDb | None = None
     hj212: dict[Slug, Hj212] = Field(default_factory=dict)
+    home_assistant: HomeAssistant = HomeAssistant()
+    metrics: Metrics = Metrics()
     record: Record = Record()

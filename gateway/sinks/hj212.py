@@ -40,6 +40,7 @@ LATE_S = 300.0  # a file that leaves later than this is one sent afterwards
 JUMP_S = 7200.0  # a cursor so far in the future was made by a wrong clock
 OLDEST_S = 60 * 86_400.0  # readings are not kept for longer
 AT_ONCE = 20  # files looked at in one turn
+_NO_FAULTS = ("crc-standard", "crc-modbus", "again", "repeated")  # that are counted too
 LOOK_EVERY_S = 1.0  # for a file that has fallen due
 
 
@@ -113,6 +114,11 @@ class Hj212Sink:
         if not self._key:
             self._key = self._started.wall_ns // 1_000_000
             self._sources.writer.advance(self.name, self._key)
+
+    def known(self) -> tuple[str, Moment | None, dict[str, int]]:
+        """For any thread: the sink's name, when the platform last answered, what came in and was dropped, by why."""
+        dropped = {why: count for why, count in list(self.counts.items()) if why not in _NO_FAULTS}
+        return self.name, self.proven, dropped
 
     # ---- the connection ------------------------------------------------------------------------------------------
 

@@ -60,7 +60,8 @@ _ECHO = tuple(f"{stream}/{kind}" for stream in STREAMS for kind in ("event", "re
 class MqttPump:
     """`name` is the sink's name ("mqtt", "second") in cursors and messages.
 
-    `advance` and `advance_readings` put a cursor move on the journals' queues.
+    `advance` and `advance_readings` put a cursor move on the journals' queues. `announcements`: whole topics with their
+    retained payloads, for neighbours on the same broker; said once a connection.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class MqttPump:
         feeder: Feeder,
         advance: Callable[[str, int], None],
         advance_readings: Callable[[str, int], None] | None = None,
+        announcements: Sequence[tuple[str, bytes]] = (),
     ) -> None:
         self.name = name
         self.feeder = feeder
@@ -102,6 +104,8 @@ class MqttPump:
             give=lambda answer: self._post(lambda: self._supply.take(answer, clock.now())),
         )
         self._answers: deque[Below] = deque(maxlen=ANSWERS)
+        self._announcements = announcements
+        self._unannounced: deque[tuple[str, bytes]] = deque()
         self._mailbox = Mailbox()
         self._post = self._mailbox.post
         proven = self._outbox.proven if self._echo else tuple
@@ -195,6 +199,7 @@ class MqttPump:
     def _begin(self, link: Link) -> None:
         self._outbox.connected()
         self._retained.connected()
+        self._unannounced = deque(self._announcements)
         self._supply.connected()
         self._echoes.connected(() if self._echo else STREAMS)
         # The broker answers in order: our states as it holds them come before the copies of what we publish next.
@@ -259,6 +264,8 @@ class MqttPump:
             self._send(link, self._answers.popleft(), _nothing)
         elif state := self._retained.next():
             self._send(link, state, lambda code: self._state_acked(state, code), retain=True)
+        elif self._unannounced:
+            self._announce(link, *self._unannounced.popleft())
         elif parcel := self._telemetry.next(historical=False):
             self._send_readings(link, *parcel, late=False)
         elif self._late >= max(1, link.in_flight // 2):
@@ -288,6 +295,15 @@ class MqttPump:
             then(code)
 
         self._sent[mid] = acked
+
+    def _announce(self, link: Link, topic: str, payload: bytes) -> None:
+        """For a neighbour, above our own root. A broker that refuses it costs the neighbour only."""
+
+        def acked(code: int) -> None:
+            if code >= REFUSED_FROM:
+                log.warning("event=announcement-refused sink=%s topic=%s code=%d", self.name, topic, code)
+
+        self._sent[link.publish(Publication(topic, payload, retain=True))] = acked
 
     def _send_event(self, link: Link, sending: Sending, *, late: bool) -> None:
         event = sending.event
