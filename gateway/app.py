@@ -29,7 +29,9 @@ from gateway.day.stages import Stage, stage
 from gateway.engine import Engine, NewBroker, Reconfigured
 from gateway.engine_thread import EngineThread
 from gateway.errors import Refused
+from gateway.health import brought_back
 from gateway.inbox import Inbox
+from gateway.journal import restored
 from gateway.journal.alive import AliveWriter, read_alive
 from gateway.journal.chain import Chain, Identity, new_run
 from gateway.journal.latches import read_latches
@@ -105,6 +107,7 @@ class App:
         self._alive = AliveWriter(state)
         self._inbox = Inbox()
         self._stalled = False
+        self._brought_back: int | None = None  # number of the event that says so, until it is on the card
         self._waiting: str | None = None  # of the file that was given in a session
         now = self.clock.now()
         sha256 = loaded.sha256 if loaded is not None else _digest(config)
@@ -144,6 +147,9 @@ class App:
         engine.stored = recovered.number
         engine.day.last_sign = read_alive(self.state, now)
         engine.enter(now, self.plan.kept)
+        if (note := restored.note_of(self.state)) is not None:
+            engine.find_all(brought_back(note, now))
+            self._brought_back = book.chain.number
         return engine
 
     def _build_workers(self) -> None:
@@ -463,6 +469,9 @@ class App:
         self._inbox.tell(stored)
         for pump in self.out.pumps.values():
             pump.stored(stored.number)
+        if self._brought_back is not None and stored.number >= self._brought_back:
+            self._brought_back = None
+            restored.said(self.state)
 
     def _watch_card(self, now: Moment) -> None:
         """A commit that hangs raises nothing: only its age shows it."""
@@ -534,6 +543,7 @@ def run_main(args: Namespace) -> int:
         raise Refused(say("the service watches a real venue: it does not run with --simulate"))
     clock = system_clock()
     directory = StateDirectory(state, "simulated" if args.simulate else "real")
+    restored.finish(state)
     loaded = settings.load(args.config, state)
     for problem in loaded.problems:
         print(problem, file=sys.stderr)

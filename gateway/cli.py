@@ -15,7 +15,7 @@ from gateway.codes import code_of
 from gateway.day.parser import add_day_parsers
 from gateway.errors import ConfigError, Refused, Unavailable
 from gateway.figures_parser import add_figures_parser
-from gateway.journal.parser import add_journal_parser
+from gateway.journal.parser import add_journal_parser, add_replace_parser
 from gateway.state import default_state
 from gateway.survey_parser import add_survey_parsers
 
@@ -234,6 +234,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_calibration_parser(verbs, stateful, tables)
     add_figures_parser(verbs, stateful, tables)
     add_journal_parser(verbs, [stateful])
+    add_replace_parser(verbs, [stateful])
     hj212 = command("hj212", "gateway.hj212.cli:hj212_main", say("what a bureau's platform is sent"), lang=False)
     hj212_actions = hj212.add_subparsers(dest="action", metavar=say("ACTION"), required=True)
     sent = hj212_actions.add_parser(

@@ -53,6 +53,7 @@ SYSTEM: Mapping[str, tuple[str, Severity, float]] = {
     "storage-latches": ("storage", "medium", 0.0),
     "journal-set-aside": ("aside", "high", HAPPENING_S),
     "readings-dropped": ("dropped", "medium", HAPPENING_S),
+    "record-restored": ("restored", "high", HAPPENING_S),
     "configuration-refused": ("configuration", "high", 0.0),
     "clock": ("clock", "medium", 0.0),
     "clock-long": ("clock-long", "high", 0.0),
@@ -279,6 +280,14 @@ def dropped(message: Dropped) -> Iterator[Finding]:
         yield from happening("readings-dropped", message.at, what, message.file)
     else:
         yield _find("readings-dropped", Signal.UPDATE, message.at, what, message.file)
+
+
+def brought_back(note: Mapping[str, Any], now: Moment) -> Iterator[Finding]:
+    """The first event of a restored chain: who signed what comes before it."""
+    what = text("restored", str(note.get("made")), str(note.get("old")))
+    evidence = Evidence(what, reason=str(note.get("old")), details=dict(note))
+    yield Finding("record-restored", Signal.PRESS, now, evidence, Given(reason=str(note.get("old"))))
+    yield _find("record-restored", Signal.CLEAR, now, what)
 
 
 def path(message: PathState) -> Finding:

@@ -402,3 +402,33 @@ def test_bytes_written(venue: Venue) -> None:
     per_thousand = (written() - before) / (500 * 4 * 16) * 1000
 
     assert per_thousand < 250 * 1024, per_thousand
+
+
+VERSION_1 = """
+PRAGMA journal_mode=WAL;
+CREATE TABLE blocks (
+  place INTEGER PRIMARY KEY, count INTEGER NOT NULL, cursors TEXT NOT NULL, data BLOB NOT NULL
+) STRICT;
+INSERT INTO blocks VALUES (1780794720000, 0, '{"mqtt": 7}', x'');
+PRAGMA user_version=1;
+"""
+
+
+def test_a_file_of_an_older_version(tmp_path: Path) -> None:
+    """F12: it is taken forward in place, its content goes on, and the file as it was is kept beside it."""
+    with sqlite3.connect(tmp_path / "readings-2026-06-07.db") as old:
+        old.executescript(VERSION_1)
+    old.close()
+    venue = Venue(tmp_path)
+    venue.turn(51.0)
+
+    assert [51.0] == venue.values()
+    assert 7 == venue.reader.cursor("mqtt")
+    venue.end()
+    versions = {}
+    for name in ("readings-2026-06-07.db", "readings-2026-06-07.db.v1"):
+        with sqlite3.connect(tmp_path / name) as file:
+            rows = file.execute("SELECT count(*) FROM blocks").fetchone()[0]
+            versions[name] = (file.execute("PRAGMA user_version").fetchone()[0], rows)
+        file.close()
+    assert {"readings-2026-06-07.db": (2, 2), "readings-2026-06-07.db.v1": (1, 1)} == versions

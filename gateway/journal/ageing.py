@@ -135,6 +135,8 @@ class Ageing:
     def _unlink(self, path: Path) -> None:
         for suffix in ("", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
+        for older in path.parent.glob(f"{path.name}.v*"):  # as a program before had left it
+            older.unlink()
         sync_directory(self._directory)
 
 

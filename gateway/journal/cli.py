@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from gateway.catalogue import say
 from gateway.errors import Refused
 from gateway.journal.reader import EventReader
+from gateway.journal.restore_cli import backup_main, restore_main
 from gateway.journal.verify import Finding, verify
 from gateway.values import Event
 from gateway.vocabulary import word
@@ -30,6 +31,8 @@ COLUMNS = (
 
 def journal_main(args: argparse.Namespace) -> int:
     """One of the verbs; 0 when done and, for `verify`, when the record is whole."""
+    if args.journal_verb == "restore":
+        return restore_main(args)
     if not (args.state / "events.db").exists():
         raise Refused(say("there is no record in {path}; give the state directory with --state", path=args.state))
     match args.journal_verb:
@@ -37,6 +40,8 @@ def journal_main(args: argparse.Namespace) -> int:
             return _tail(args)
         case "export":
             return _export(args)
+        case "backup":
+            return backup_main(args)
         case _:
             return _verify(args)
 

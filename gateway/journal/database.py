@@ -99,6 +99,8 @@ def _existing(path: Path, schema: Schema, trust: Trust) -> sqlite3.Connection:
         _demand_known(path, version, schema)
         if version == 0:  # cut off while it was being made: the tables come with the version, or not at all
             _make(connection, schema)
+        if 0 < version < schema.version:
+            _keep_old(connection, path, version)
         for older in range(version or schema.version, schema.version):
             upgrade = f"{schema.upgrades[older]};PRAGMA user_version={older + 1}"
             connection.executescript(f"BEGIN IMMEDIATE;{upgrade};COMMIT;")
@@ -106,6 +108,20 @@ def _existing(path: Path, schema: Schema, trust: Trust) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _keep_old(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """The file as the program before could read it, beside the new one: `NAME.v1`. Raises sqlite3.Error, OSError."""
+    kept = path.with_name(f"{path.name}.v{version}")
+    if kept.exists():
+        return
+    making = kept.with_name(kept.name + ".new")
+    making.unlink(missing_ok=True)
+    with closing(sqlite3.connect(making)) as copy:
+        connection.backup(copy)
+    making.chmod(0o640)
+    making.replace(kept)
+    sync_directory(path.parent)
 
 
 def _demand_sound(connection: sqlite3.Connection) -> None:

@@ -40,6 +40,14 @@ def add_journal_parser(subparsers: Subparsers, parents: Sequence[argparse.Argume
     export.add_argument("--since", type=_time, metavar="TIME", help=say("from then on: 2026-06-07 or 2026-06-07T09:00"))
     export.add_argument("--stream", choices=STREAMS, help=say("only this stream"))
 
+    copy = verb("backup", say("one file of everything worth keeping, while the gateway runs"))
+    copy.add_argument("file", type=Path, metavar="FILE", help=say("the file to make"))
+    copy.add_argument("--no-readings", action="store_true", help=say("minute records only, not every reading"))
+
+    back = verb("restore", say("what a backup would bring back; with --yes it does, under a new identity"))
+    back.add_argument("file", type=Path, metavar="FILE", help=say("made by journal backup"))
+    back.add_argument("--yes", action="store_true", help=say("do it; what is there now is kept aside"))
+
     proof = verb("verify", say("prove that nothing was removed, altered, reordered or inserted"))
     proof.add_argument(
         "--head", type=Path, metavar="FILE", help=say("heads kept by the far side (JSON lines): finds a removed end")
@@ -48,6 +56,15 @@ def add_journal_parser(subparsers: Subparsers, parents: Sequence[argparse.Argume
         "--key", action="append", default=[], help=say("the device's public key, as kept by the far side")
     )
     proof.add_argument("--json", action="store_true", help=say("print JSON"))
+
+
+def add_replace_parser(subparsers: Subparsers, parents: Sequence[argparse.ArgumentParser] = ()) -> None:
+    """`replace`, beside `journal`."""
+    text = say("this board takes the place of a dead one: its backup and configuration, a new identity")
+    parser = subparsers.add_parser("replace", help=text, description=text, parents=list(parents))
+    parser.set_defaults(handler="gateway.journal.restore_cli:replace_main")
+    parser.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
+    parser.add_argument("--backup", type=Path, metavar="FILE", help=say("the newest backup; without: an empty record"))
 
 
 def _time(text: str) -> datetime:
