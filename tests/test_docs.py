@@ -14,6 +14,7 @@ from gateway.lamp import PATTERNS
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(?:sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHELL = re.compile(r" (?:\||\|\||>|>>|<|&)(?: |$)")  # where the shell's own part of a line begins
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -26,7 +27,7 @@ def commands() -> Iterator[tuple[str, str]]:
         for line in fenced + indented:
             words = line.removeprefix("$ ").split("  #")[0]
             if words.startswith("venue-gateway "):
-                yield page.name, words.split(" | ")[0].split(" > ")[0].strip()
+                yield page.name, SHELL.split(words)[0].strip()
 
 
 def table_after(page: str, mark: str) -> list[list[str]]:
