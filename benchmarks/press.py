@@ -170,15 +170,15 @@ def gateway_on(folder: Path, port: int, mqtt: str = "") -> Gateway:
     return Gateway(folder, venue(port, mqtt=mqtt))
 
 
-def fill(state: Path) -> None:
+def fill(state: Path, backlog: int = BACKLOG) -> None:
     """Readings of the hours before, as a run before has left them: none delivered, a block every four seconds."""
     clock = SystemClock()
     writer = ReadingsWriter(state, clock, lambda _message: None, ZoneInfo("Asia/Shanghai"))
     now, block = clock.now(), 4 * DEVICES
-    for number in range(BACKLOG):
+    for number in range(backlog):
         device = f"m{number % DEVICES}"
         reading = Reading(
-            f"{device}/laf", round(random.uniform(40, 60), 1), Quality.GOOD, now.after((number - BACKLOG) / DEVICES)
+            f"{device}/laf", round(random.uniform(40, 60), 1), Quality.GOOD, now.after((number - backlog) / DEVICES)
         )
         writer.put(Readings(device, (reading,)))
         if number % block == block - 1:

@@ -65,11 +65,12 @@ class Influx:
     `largest`: requests of more lines are a 413
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.points: dict[Point, float] = {}
         self.written = 0  # fields, repeated ones counted again
         self.requests: list[int] = []  # the answers' statuses
         self.bodies: list[bytes] = []  # as they came over the wire
+        self.received = 0  # bytes of them
         self.fault: int | str | None = None
         self.poison: str | None = None
         self.integers: frozenset[str] = frozenset()
@@ -89,7 +90,7 @@ class Influx:
             def log_message(self, *_: object) -> None:
                 """The tests look at what was kept."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -114,6 +115,7 @@ class Influx:
             return self._cut(request)
         self.requests.append(status)
         self.bodies.append(body)
+        self.received += len(body)
         request.send_response(status)
         for name, value in self.headers.items():
             request.send_header(name, value)
@@ -178,6 +180,18 @@ class Influx:
 
 def _error(code: str, message: str) -> bytes:
     return json.dumps({"code": code, "message": message}).encode()
+
+
+class Counting(Influx):
+    """Counts lines, each once, and keeps none: for long runs."""
+
+    def __init__(self, port: int) -> None:
+        self.seen: set[int] = set()
+        super().__init__(port)
+
+    def _keep(self, lines: list[str]) -> tuple[int, bytes]:
+        self.seen.update(map(hash, lines))
+        return 204, b""
 
 
 class VictoriaMetrics:

@@ -524,3 +524,18 @@ def test_a_real_database_gives_back_what_was_read(tmp_path: Path) -> None:
         }
 
     assert venue.ledger() == found
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_thirteen_hours_away_cost_no_memory(tmp_path: Path) -> None:
+    """D2, D3, C9: broker and database away with 13 h of readings owed, then both back: flat memory, quick presses."""
+    from benchmarks.drain import outage
+
+    found = outage(tmp_path, 13 * 3600 * 16, away_s=60.0)
+    settled = found.away_mib[len(found.away_mib) // 3 :]
+
+    assert max(settled) - min(settled) < 4.0
+    assert max(found.drain_mib) - max(settled) < 24.0
+    assert (found.backlog, found.backlog) == (found.mqtt, found.fields)
+    assert max(found.presses_ms) < 1000
