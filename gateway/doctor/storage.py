@@ -6,13 +6,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from gateway.catalogue import N_, say
 from gateway.doctor.patient import Check, Patient, Seen, bad, doubtful, good, others_can_read
+from gateway.journal.backup import LAST_BACKUP
 
 FREE_MIB, TIGHT_MIB = 200, 1024
 BACKUP_DAYS = 30
-LAST_BACKUP = "last-backup"  # touched by whoever makes one: `journal backup`
 
 
 def _space(patient: Patient) -> Iterator[Seen]:
@@ -85,18 +86,24 @@ def _secrets(patient: Patient) -> Iterator[Seen]:
 
 
 def secret_files(patient: Patient) -> list[Path]:
-    """Passwords, tokens, keys and PINs that the configuration names, and the gateway's own key."""
-    tables = patient.config
-    names: list[str | None] = []
-    if tables is not None:
-        first = tables.mqtt
-        for broker in (first, first.second if first is not None else None):
-            if broker is not None:
-                names += [broker.password_file, broker.tls.key if broker.tls is not None else None]
-        names.append(tables.influxdb.token_file if tables.influxdb is not None else None)
-        names.append(tables.modem.pin_file if tables.modem is not None else None)
+    """Passwords, tokens, keys and PINs that the configuration names in any table, and our own key."""
+    folder = patient.path.parent if patient.path is not None else Path()
+    tables = patient.config.model_dump() if patient.config is not None else {}
     own = sorted(patient.state.glob("*.key")) if patient.state.is_dir() else []
-    return [Path(name) for name in names if name] + own
+    return [folder / name for name in sorted(set(_named(tables)))] + own
+
+
+def _named(table: Any, key: str = "") -> Iterator[str]:
+    """Values of `..._file`, and of the `key` of a certificate."""
+    match table:
+        case dict():
+            for name, value in table.items():
+                yield from _named(value, str(name))
+        case list() | tuple():
+            for value in table:
+                yield from _named(value)
+        case str() if key.endswith("_file") or (key == "key" and not table.startswith("ed25519:")):
+            yield table
 
 
 def _backup(patient: Patient) -> Iterator[Seen]:

@@ -36,7 +36,8 @@ from gateway.platform import board_serial
 
 FORM = 1
 MANIFEST, FOLDER = "manifest.json", "state/"
-_NEVER = (KEY_FILE, "lock", "probe", "events.reserve")
+LAST_BACKUP = "last-backup"  # in the state directory, as old as the last backup: `doctor` asks for a new one by it
+_NEVER = (KEY_FILE, LAST_BACKUP, "lock", "probe", "events.reserve")
 _NEVER_SO = ("-wal", "-shm", ".new", ".sock", ".part")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from gateway import settings
@@ -21,6 +22,8 @@ from gateway.state import Mode, StateDirectory
 
 def backup_main(args: argparse.Namespace) -> int:
     made = backup.backup(args.state, args.file, SystemClock().now(), readings=not args.no_readings)
+    with suppress(OSError):  # who may only read has made a good backup all the same
+        (args.state / backup.LAST_BACKUP).touch()
     _print(_described(made))
     print(say("{file} is whole: {size} MiB", file=args.file, size=f"{args.file.stat().st_size / 2**20:.1f}"))
     return 0

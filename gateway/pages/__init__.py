@@ -19,7 +19,7 @@ _FOLDER = Path(__file__).parent
 
 
 def render(template: str, **values: Any) -> str:
-    """The page in the chosen language. `template` is the name of a file beside this one; a missing value is an error."""
+    """The page in the chosen language. `template` names a file beside this one; a missing value is an error."""
     return _environment().get_template(template).render(language=chosen(), say=say, **values)
 
 
