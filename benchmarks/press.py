@@ -1,10 +1,11 @@
 """How long a press takes, from its acceptance to the broker's acknowledgement.
 
-    python benchmarks/press.py [--presses 200]
+    python benchmarks/press.py [--presses 200] [--only flood]
 
 The real program with a real mosquitto, simulated pins, every sync on. A press is accepted when the glitch filter has
-passed; `why` says when the broker acknowledged it (both to the millisecond). Three times over: with a good card, with a
-card whose syncs hang for 10 s, and while a backlog of readings drains without a rate limit. The floor, measured in the
+passed; `why` says when the broker acknowledged it (both to the millisecond). Four times over: with a good card, with a
+card whose syncs hang for 10 s, and while a backlog of readings drains without a rate limit; `flood`: while a platform
+of HJ 212 sends hostile bytes as fast as its line takes them. The floor, measured in the
 same run, is a bare SQLite row with every sync, and a bare publish until its PUBACK.
 """
 
@@ -19,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -28,8 +29,9 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from kit_disk import SickCard  # noqa: E402  found by the line above
+from kit_hj212 import MN, PW, Platform, framed  # noqa: E402
 from kit_mqtt import Broker, until  # noqa: E402
-from kit_process import Command, Gateway, venue  # noqa: E402
+from kit_process import Command, Gateway, bus, meter, venue  # noqa: E402
 from paho.mqtt.client import Client, MQTTMessage  # noqa: E402
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion  # noqa: E402
 
@@ -47,15 +49,22 @@ BACKLOG = 24 * 3600 * DEVICES  # readings of a day at 1 Hz
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--presses", type=int, default=200)
-    presses = parser.parse_args().presses
+    parser.add_argument("--only", choices=("good", "hung", "drain", "flood"))
+    args = parser.parse_args()
+    presses, only = args.presses, args.only
     with tempfile.TemporaryDirectory(dir=ROOT.parent) as place:  # not in /tmp: that may be memory
         folder = Path(place)
         with Broker(folder) as broker:
             show("floor: a row with every sync", floor_row(folder, presses), "")
             show("floor: publish to PUBACK", floor_publish(broker.port, presses), "")
-            good_card(folder, broker.port, presses)
-            hung_card(folder, broker.port)
-            draining(folder, broker.port)
+            if only in (None, "good"):
+                good_card(folder, broker.port, presses)
+            if only in (None, "hung"):
+                hung_card(folder, broker.port)
+            if only in (None, "drain"):
+                draining(folder, broker.port)
+            if only in (None, "flood"):
+                flooded(folder, broker.port, presses)
 
 
 def show(name: str, milliseconds: Sequence[float], bound: str) -> None:
@@ -142,6 +151,43 @@ def draining(folder: Path, port: int) -> None:
         rate = readings.count / (readings.times[-1] - readings.times[0])
         show("  while a backlog drains", took_ms, f"(bound 1000; at {rate:,.0f} readings a second)")
         gateway.stop()
+
+
+def flooded(folder: Path, port: int, count: int) -> None:
+    """A platform that sends good and bad frames without end; what is not read waits in its own socket."""
+    folder = folder / "flood"
+    folder.mkdir()
+    (folder / "city.password").write_text(PW)
+    request = f"QN=20260608000000000;ST=23;CN=1061;PW={PW};MN={MN};Flag=5;CP=&&&&"
+    waves = [
+        framed(request) * 8,
+        bytes(random.randrange(256) for _ in range(2000)),
+        b"##1024" * 300,
+        b"##0999" + b"x" * 990,
+    ]
+    over = threading.Event()
+    with Platform() as platform:
+        table = (
+            f'[hj212.city]\nhost = "127.0.0.1"\nport = {platform.port}\nmn = "{MN}"\npassword_file = "city.password"\n'
+        )
+        factors = '[hj212.city.factors]\nLA = "gate-noise/laf"\n'
+        devices = bus() + meter("gate-noise", 1)
+        with Gateway(folder, venue(port, devices, f"\n{table}\n{factors}")) as gateway, custody(port) as far:
+            gateway.start()
+            until(lambda: platform.said("2011"), 60)
+            thread = threading.Thread(target=flood, args=(platform, waves, over))
+            thread.start()
+            took_ms = [press(gateway, far) for _ in range(count)]
+            over.set()
+            thread.join()
+            show("  while a platform floods", took_ms, "(bound p99 50)")
+            gateway.stop()
+
+
+def flood(platform: Platform, waves: Sequence[bytes], over: threading.Event) -> None:
+    while not over.is_set():
+        with suppress(OSError, AssertionError):
+            platform.send(random.choice(waves))
 
 
 def press(gateway: Gateway, far: Command) -> float:

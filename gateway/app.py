@@ -16,7 +16,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway import armed, certificates, settings
 from gateway.assembly import Plan, left_behind, remember
@@ -46,7 +46,6 @@ from gateway.moment import NANO, Clock, Moment, SystemClock
 from gateway.notify import Notifier
 from gateway.payloads import Origin
 from gateway.platform import board_serial
-from gateway.sinks import hj212
 from gateway.sinks.feeder import Feeder
 from gateway.sinks.influx import InfluxSink, Sources
 from gateway.sinks.modem import Modem
@@ -61,6 +60,9 @@ from gateway.state import StateDirectory
 from gateway.switchboard import Switchboard
 from gateway.values import ConfigurationState, ConfigurationWaits, SetAside, StorageState, Stored, Tick
 from gateway.worker import Worker
+
+if TYPE_CHECKING:
+    from gateway.sinks.hj212 import Hj212Sink
 
 log = logging.getLogger(__name__)
 
@@ -236,6 +238,11 @@ class App:
 
     def _bureaus(self) -> list[Worker]:
         """The platforms that speak HJ 212, each in a thread of its own."""
+        self._platforms: list[Hj212Sink] = []
+        if not self.plan.config.hj212:
+            return []
+        from gateway.sinks import hj212  # noqa: PLC0415  a venue without a platform loads none of it
+
         sources = hj212.Sources(self.state, self.out.readings_writer)
         self._platforms = [
             hj212.Hj212Sink(link, sources, self._inbox.tell, self.clock, self._in_session)

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway import rule_sets
 from gateway.armed import Armed
@@ -17,7 +17,6 @@ from gateway.calibration import Meter
 from gateway.config import Config, Mqtt
 from gateway.errors import Unavailable
 from gateway.health import TIMEOUTS_S, DeviceWatch, Health
-from gateway.hj212.link import Link, link_of
 from gateway.home_assistant import discovery
 from gateway.journal.events import Recovered
 from gateway.journal.reader import EventReader
@@ -33,6 +32,9 @@ from gateway.sinks.line_protocol import Labels
 from gateway.sinks.noise_records import NoiseSettings
 from gateway.sources.choice import Source, bind, build_sources
 from gateway.sources.unit import BoundDevice
+
+if TYPE_CHECKING:
+    from gateway.hj212.link import Link
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +106,10 @@ class Plan:
 
     def platforms(self) -> tuple[Link, ...]:
         """What is sent to each platform that speaks HJ 212."""
+        if not self.config.hj212:
+            return ()
+        from gateway.hj212.link import link_of  # noqa: PLC0415  a venue without a platform loads none of it
+
         venue, zone = self.config.venue, Calendar(self.config).zone
         every_s = {bound.name: bound.every_s for bound in self.devices}
         return tuple(link_of(name, table, venue, zone, every_s) for name, table in self.config.hj212.items())
