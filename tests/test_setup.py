@@ -1,6 +1,7 @@
 """The first set-up: by questions in a real terminal, and for 160 venues from one table."""
 
 import csv
+import io
 import itertools
 import re
 import stat
@@ -19,7 +20,7 @@ from gateway.catalogue import choose
 from gateway.cli import main
 from gateway.people import pin_hash, pin_matches
 from gateway.settings import check
-from gateway.setup import answers, papers
+from gateway.setup import answers, guard, papers
 from gateway.setup.draft import Draft, recalled
 from gateway.setup.instruments import QUICK, Instruments, serial_ports
 from gateway.setup.terminal import BackError, Terminal
@@ -440,3 +441,30 @@ def test_a_table_may_be_toml(tmp_path: Path) -> None:
     assert [] == made.complaints
     assert [27, None] == [draft.get("contact", "leak-button", "pin") for draft in made.drafts]
     assert ["t.toml"] == [file.name for file in tmp_path.iterdir()]
+
+
+def test_a_password_goes_where_the_service_reads_it(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside the configuration, or among the service's secrets where it is installed; never into the file itself."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    (tmp_path / "service" / "secrets").mkdir(parents=True)
+    answers_ = ("127.0.0.1", "4", str(broker.port), "", "zj-no1", "s3cret-word")
+    named = {}
+    for folder in ("alone", "service"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        Typist(monkeypatch, *answers_)
+        monkeypatch.setattr("sys.stdin", io.StringIO())
+        draft = Draft(tmp_path / folder / "venue.toml", {"venue": {"id": "x", "name": "x"}})
+        guard.Broker(test=True)(Terminal(), draft)
+        named[folder] = draft.get("mqtt", "password_file")
+        draft.save()
+        said = capsys.readouterr().out
+
+        assert "heard its own message" in said
+        assert "s3cret-word" not in draft.path.read_text()
+        assert check(draft.path).good
+
+    assert {"alone": "mqtt.password", "service": "$CREDENTIALS_DIRECTORY/secret_mqtt.password"} == named
+    for file in (tmp_path / "alone" / "mqtt.password", tmp_path / "service" / "secrets" / "mqtt.password"):
+        assert ("s3cret-word\n", 0o600) == (file.read_text(), stat.S_IMODE(file.stat().st_mode))

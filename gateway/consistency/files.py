@@ -11,12 +11,23 @@ from gateway.catalogue import N_
 from gateway.complaints import Location, Problem, phrase, warning
 from gateway.config import Config, Mqtt
 
+_CREDENTIAL = "$CREDENTIALS_DIRECTORY/secret_"  # as the shipped unit loads the folder `secrets`
+
+
+def located(folder: Path, name: str) -> Path:
+    """Where a file that the configuration names lies; the service's secrets also when seen from outside the service."""
+    if name.startswith(_CREDENTIAL) and "CREDENTIALS_DIRECTORY" not in os.environ:
+        outside = folder / "secrets" / name.removeprefix(_CREDENTIAL)
+        if outside.parent.is_dir():
+            return outside
+    return folder / os.path.expandvars(name)
+
 
 def with_files(config: Config, folder: Path) -> Config:
     """The configuration with whole paths, whatever directory the program works in."""
 
     def whole(name: str | None) -> str | None:
-        return None if name is None else str(folder / os.path.expandvars(name))
+        return None if name is None else str(located(folder, name))
 
     def broker(table: Any) -> Any:
         if table is None:
@@ -44,7 +55,7 @@ def with_files(config: Config, folder: Path) -> Config:
 def files(config: Config, folder: Path) -> Iterator[Problem]:
     """What does not lie there, or may not be read, now. The names may hold $CREDENTIALS_DIRECTORY of systemd."""
     for at, name in _file_names(config):
-        path = folder / os.path.expandvars(name)
+        path = located(folder, name)
         if "$" in str(path):
             yield warning(
                 at,

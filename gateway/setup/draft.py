@@ -5,7 +5,9 @@ What was answered is kept beside the file to be, so that Ctrl-C, a lost ssh line
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -86,7 +88,10 @@ class Draft:
             if self.path.exists():
                 before = self.path.with_name(self.path.name + ".before")
                 write_durably(before, self.path.read_bytes(), 0o640)
+            owner = (self.path if self.path.exists() else self.path.parent).stat()
             write_durably(self.path, self.text().encode(), 0o640)
+            with contextlib.suppress(PermissionError):  # made by root, it must stay readable for the service
+                os.chown(self.path, -1, owner.st_gid)
             self.kept.unlink(missing_ok=True)
         except OSError as error:
             raise Refused(say("{file} cannot be written: {why}", file=self.path, why=error.strerror)) from error

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.catalogue import say
 from gateway.config import Mqtt
+from gateway.consistency.files import located
 from gateway.doctor.brokers import proven
 from gateway.errors import Refused
 from gateway.journal.files import write_durably
@@ -14,7 +15,7 @@ from gateway.setup.draft import Draft
 from gateway.setup.sections import by_field, wrong_at
 from gateway.setup.terminal import Terminal
 
-PASSWORD_FILE = "mqtt.password"  # noqa: S105  the file's name, beside the configuration
+PASSWORD_FILE = "mqtt.password"  # noqa: S105  the file's name
 _PINS = range(28)
 _BUTTON = {"pin": 27, "pin_other": 5, "lamp_pin": 22, "buzzer_pin": 23}
 _DOOR = {"pin": 17, "pin_other": 18}
@@ -127,15 +128,19 @@ class Broker:
 
     @staticmethod
     def _password(terminal: Terminal, draft: Draft) -> None:
-        file = draft.path.parent / draft.get("mqtt", "password_file", otherwise=PASSWORD_FILE)
+        secrets = draft.path.parent / "secrets"  # there where the gateway is installed as a service
+        usual = f"$CREDENTIALS_DIRECTORY/secret_{PASSWORD_FILE}" if secrets.is_dir() else PASSWORD_FILE
+        name = draft.get("mqtt", "password_file", otherwise=usual)
+        file = located(draft.path.parent, name)
         if file.exists() and terminal.yes(say("keep the password that is there"), default=True):
+            draft.put("mqtt", "password_file", value=name)
             return
         password = terminal.secret(say("password, unseen while typed"))
         try:
             write_durably(file, password.encode() + b"\n", 0o600)
         except OSError as error:
             raise Refused(say("{file} cannot be written: {why}", file=file, why=error.strerror)) from error
-        draft.put("mqtt", "password_file", value=file.name)
+        draft.put("mqtt", "password_file", value=name)
 
     @staticmethod
     def _tested(terminal: Terminal, draft: Draft) -> bool:

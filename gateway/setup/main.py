@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import os
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -54,6 +55,8 @@ def _sections(args: argparse.Namespace) -> Sequence[Section]:
 
 def _begun(terminal: Terminal, path: Path) -> Draft:
     """What was kept, or the file that is there, or nothing yet."""
+    if not os.access(path.parent, os.W_OK):
+        raise Refused(say("you may not write into {folder}: begin the command with sudo", folder=path.parent))
     kept = recalled(path)
     if kept is not None and terminal.yes(say("go on where you stopped"), default=True):
         return kept
