@@ -257,14 +257,14 @@ accepts_configuration() { # an upgrade must not turn a good file into a refused 
 
 first_steps() {
     say "installed. It does not run yet: it needs the venue's configuration.
-  sudo cp /etc/venue-gateway/small-school.toml /etc/venue-gateway/venue.toml    # then edit it
-  venue-gateway check /etc/venue-gateway/venue.toml
+  sudo venue-gateway setup /etc/venue-gateway/venue.toml                        # asks, and writes the file
+  sudo venue-gateway doctor /etc/venue-gateway/venue.toml
   sudo systemctl enable --now venue-gateway
   sudo usermod -a -G venue-view,venue-operator USER                             # who may look, who may act
 On a Raspberry Pi once: sudo venue-gateway boot-config --apply, then restart the board." \
         "已安装，尚未运行：需要考点配置。
-  sudo cp /etc/venue-gateway/small-school.toml /etc/venue-gateway/venue.toml    # 然后编辑
-  venue-gateway check /etc/venue-gateway/venue.toml
+  sudo venue-gateway setup /etc/venue-gateway/venue.toml                        # 逐题提问，写成配置
+  sudo venue-gateway doctor /etc/venue-gateway/venue.toml
   sudo systemctl enable --now venue-gateway
   sudo usermod -a -G venue-view,venue-operator 用户名                           # 可查看、可操作的人
 树莓派上执行一次：sudo venue-gateway boot-config --apply，然后重启。"
