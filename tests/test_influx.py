@@ -242,7 +242,7 @@ def venue(tmp_path: Path, server: Influx) -> Venue:
 
 def test_every_reading_arrives_compressed(venue: Venue, server: Influx) -> None:
     """The ledger is equal, the cursors follow, and what goes over the wire is small."""
-    venue.read(200)
+    venue.read(60)
     with venue.delivering():
         until(venue.done, 20)
 
@@ -444,7 +444,7 @@ def test_an_outage_is_not_kept_in_memory(venue: Venue, server: Influx) -> None:
     sink = venue.sink()
     most = 0
     with running(sink.run):
-        for _ in range(10):
+        for _ in range(4):
             venue.read(50)
             seen = len(server.requests)
             until(lambda seen=seen: len(server.requests) > seen + 3, 20)

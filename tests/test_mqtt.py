@@ -517,6 +517,7 @@ TLS = [
     ("good", "foreign", "client", ClockState.SYNCHRONISED, "bad-certificate"),
     ("good", "foreign", "client", ClockState.UNSYNCHRONISED, "bad-certificate"),
     ("future", "foreign", "client", ClockState.UNSYNCHRONISED, "bad-certificate"),
+    ("good", None, "client", ClockState.SYNCHRONISED, "bad-certificate"),  # the system's authorities: not ours
     ("good", "ours", None, ClockState.SYNCHRONISED, "bad-certificate"),
     ("good", "ours", "missing", ClockState.SYNCHRONISED, "bad-certificate"),
 ]
@@ -540,7 +541,7 @@ class Believing:
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("server", "ca", "client", "clock", "state"), TLS)
 def test_certificates(
-    authority: Authority, tmp_path: Path, server: str, ca: str, client: str | None, clock: ClockState, state: str
+    authority: Authority, tmp_path: Path, server: str, ca: str | None, client: str | None, clock: ClockState, state: str
 ) -> None:
     """C13: chain, name and end are always verified; a wrong clock is told from a bad certificate; never without."""
     lines = (
@@ -549,7 +550,7 @@ def test_certificates(
         f"keyfile {authority.key(server)}",
         "require_certificate true",
     )
-    tls = {"ca": str(authority.ca(ca))}
+    tls = {} if ca is None else {"ca": str(authority.ca(ca))}
     if client is not None:
         tls |= {"cert": str(authority.cert(client)), "key": str(authority.key(client))}
     venue = Venue(tmp_path, Believing(clock))

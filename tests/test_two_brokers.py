@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kit_mqtt import Broker, Proxy, until
 from kit_process import STATION_KEY, Command, Gateway, venue
@@ -20,8 +22,10 @@ def bodies(far: Command, alarm: str = "leak-button") -> set[bytes]:
     }
 
 
-def test_each_broker_has_its_own_cursor_and_either_receipt_counts(tmp_path: Path) -> None:
-    """The first broker away for a while: the same bytes at both, and a receipt through the second ends it."""
+def test_two_brokers_and_a_station_that_missed_an_event(tmp_path: Path) -> None:
+    """The first broker away for a while: the same bytes at both, each with its own cursor; a receipt through the second
+    ends it; and `resend`, signed by a station, brings the same bytes once more.
+    """
     folders = [tmp_path / name for name in ("one", "two")]
     for folder in folders:
         folder.mkdir()
@@ -42,6 +46,7 @@ def test_each_broker_has_its_own_cursor_and_either_receipt_counts(tmp_path: Path
             until(lambda: gateway.alarm("leak-button")["received_by"] == ["county"], 20)
             apart = (bodies(first), [way for way in gateway.ways("leak-button").values() if "mqtt: " in way])
             proxy.mood = "ok"
+            again, answer = resent(two.port, next(event for event in second.events("leak-button", *HELD)))
             until(lambda: bodies(first), 30)
             until(lambda: any("mqtt: " in way for way in gateway.ways("leak-button").values()), 20)
             gateway.stop()
@@ -54,23 +59,16 @@ def test_each_broker_has_its_own_cursor_and_either_receipt_counts(tmp_path: Path
     assert 1 == len(bodies(first))
     assert 0 < min(cursors)
     assert [] == [event for event in owed if event.body in bodies(first)]
+    assert ("r1", True, bodies(first)) == (answer["id"], answer["ok"], again)
 
 
-def test_a_station_gets_again_what_it_missed(tmp_path: Path) -> None:
-    """`resend` of a range, signed by a station: the same bytes once more, and an answer that names the request."""
-    with Broker(tmp_path) as broker, Gateway(tmp_path, venue(broker.port)) as gateway:
-        with Command(broker.port, receipts=True) as far:
-            gateway.start()
-            gateway.press()
-            events = until(lambda: [e for e in far.events() if e["stream"] == "custody"], 20)
-            before = bodies(far)
-        with Command(broker.port) as late:
-            nonce = until(lambda: late.on("/status"), 20)[0].json["nonce"]
-            asked = {"stream": "custody", "run": events[0]["run"], "first": 1, "last": 1}
-            order = make_command(STATION_KEY, "resend", id_="r1", by="county", nonce=nonce, arguments=asked)
-            late.publish(f"{late.root}/command/resend", order)
-            answer = until(lambda: late.on("response/resend"), 20)[0].json
-            until(lambda: bodies(late), 20)
-
-    assert ("r1", True) == (answer["id"], answer["ok"])
-    assert before == bodies(late)
+def resent(port: int, event: Mapping[str, Any]) -> tuple[set[bytes], dict[str, Any]]:
+    """What a station hears that comes late and asks for one event, and the answer to its request."""
+    with Command(port) as late:
+        nonce = until(lambda: late.on("/status"), 20)[0].json["nonce"]
+        asked = {name: event[name] for name in ("stream", "run")} | {"first": event["seq"], "last": event["seq"]}
+        order = make_command(STATION_KEY, "resend", id_="r1", by="county", nonce=nonce, arguments=asked)
+        late.publish(f"{late.root}/command/resend", order)
+        answer = until(lambda: late.on("response/resend"), 20)[0].json
+        until(lambda: bodies(late), 20)
+        return bodies(late), answer
