@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.alarms import Definition, Given, Signal
 from gateway.catalogue import both, say
+from gateway.clock_watch import ClockWatch
 from gateway.config import Config
 from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, ClockState, Moment
@@ -166,6 +167,10 @@ class Health:
     started: Moment
     bus_errors: dict[str, str] = field(default_factory=dict)
     lent: dict[str, Moment] = field(default_factory=dict)  # since when a bus is lent; until one of its devices answers
+    _clock: ClockWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._clock = ClockWatch(self.started)
 
     @property
     def buses(self) -> tuple[str, ...]:
@@ -224,6 +229,7 @@ class Health:
 
     def tick(self, now: Moment) -> Iterator[Finding]:
         """Silence of devices, grouped: while their port itself has failed, or is lent, that is the one alarm."""
+        yield from self._clock.tick(now)
         for bus, lent in self.lent.items():
             if bus in self.bus_errors and now.seconds_since(lent) > LOAN_S:
                 devices = tuple(device.name for device in self.devices.values() if device.bus == bus)

@@ -73,6 +73,7 @@ STANDS: dict[str, str] = {
     "disarm": N_("The contact {name} is no longer in the configuration and stays armed until it is retired by name"),
 }
 GOES_ON = N_("{what}; it goes on as {activation}, which stood before the restart ({other} is the same alarm)")
+CLOCK_SET = N_("The clock was set by {reason}: times of this run before now are off by so much")
 RULE_ABOVE = N_("{quantity} {value} {unit} is over the limit of {limit} {unit} ({place})")
 RULE_BELOW = N_("{quantity} {value} {unit} is under the limit of {limit} {unit} ({place})")
 RULE_WITHIN = N_("{quantity} {value} {unit}, limit {limit} {unit} ({place})")
