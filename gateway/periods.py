@@ -42,22 +42,15 @@ class Periods:
         self._night = config.venue.night
         self._fixed = [span for session in config.session for span in self._session(session)]
 
-    def ended(self, after_s: int, upto_s: int) -> list[PeriodSpan]:
-        """Those that end after `after_s` and not after `upto_s`, by their end."""
-        found = [span for span in self._fixed if after_s < span.end_s <= upto_s]
-        found += self._round(after_s, upto_s, _TEN_S, "10min")
-        found += self._round(after_s, upto_s, _HOUR_S, "hour")
-        found += (span for span in self._days(after_s, upto_s) if after_s < span.end_s <= upto_s)
-        return sorted(found)
-
     def around(self, start_s: int) -> list[PeriodSpan]:
-        """Those that the minute which starts so lies in."""
-        found = self.ended(start_s, start_s + 2 * 86_400)
-        return [span for span in found if span.has(start_s)]
+        """Those that the minute which starts so lies in, by their end."""
+        found = [self._round(start_s, _TEN_S, "10min"), self._round(start_s, _HOUR_S, "hour")]
+        found += (span for span in (*self._days(start_s), *self._fixed) if span.has(start_s))
+        return sorted(found)
 
     def day_before(self, night: PeriodSpan) -> PeriodSpan:
         """The day that a night follows."""
-        return next(span for span in self._days(night.start_s - 1, night.start_s) if span.end_s == night.start_s)
+        return next(span for span in self._days(night.start_s) if span.end_s == night.start_s)
 
     def _session(self, session: Session) -> Iterator[PeriodSpan]:
         yield self._whole(session.start, session.end, "session", session.name)
@@ -68,22 +61,20 @@ class Periods:
         start_s, end_s = self._seconds(start), self._seconds(end)
         return PeriodSpan(end_s // _MINUTE_S * _MINUTE_S, -(-start_s // _MINUTE_S) * _MINUTE_S, kind, name)
 
-    def _round(self, after_s: int, upto_s: int, length_s: int, kind: PeriodKind) -> Iterator[PeriodSpan]:
+    def _round(self, start_s: int, length_s: int, kind: PeriodKind) -> PeriodSpan:
         """Hours of a zone whose offset is not a whole number of hours are still its own."""
-        offset = datetime.fromtimestamp(upto_s, self.zone).utcoffset() or timedelta()
+        offset = datetime.fromtimestamp(start_s, self.zone).utcoffset() or timedelta()
         shift_s = int(offset.total_seconds())
-        first = ((after_s + shift_s) // length_s + 1) * length_s - shift_s
-        for end_s in range(first, upto_s + 1, length_s):
-            yield PeriodSpan(end_s, end_s - length_s, kind)
+        begin_s = (start_s + shift_s) // length_s * length_s - shift_s
+        return PeriodSpan(begin_s + length_s, begin_s, kind)
 
-    def _days(self, after_s: int, upto_s: int) -> Iterator[PeriodSpan]:
+    def _days(self, at_s: int) -> Iterator[PeriodSpan]:
+        """Days and nights that begin on the day of this moment or on the one before."""
         night, day = self._night.from_, self._night.to
-        date = datetime.fromtimestamp(after_s, self.zone).date() - _DAY
-        last = datetime.fromtimestamp(upto_s, self.zone).date() + _DAY
-        while date <= last:
+        today = datetime.fromtimestamp(at_s, self.zone).date()
+        for date in (today - _DAY, today):
             yield self._hours(datetime.combine(date, day), night, "day")
             yield self._hours(datetime.combine(date, night), day, "night")
-            date += _DAY
 
     def _hours(self, start: datetime, until: time, kind: PeriodKind) -> PeriodSpan:
         end = datetime.combine(start.date(), until)

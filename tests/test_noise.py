@@ -321,44 +321,71 @@ VENUE = {
 }
 
 
-def spans(start: datetime, end: datetime, venue: dict[str, object] = VENUE) -> list[str]:
-    periods = Periods(Config.model_validate(venue))
-    found = periods.ended(round(start.timestamp()), round(end.timestamp()))
-    return [f"{s.kind} {datetime.fromtimestamp(s.start_s, CST):%d %H:%M}" for s in found]
+def spans(minute: datetime, venue: dict[str, object] = VENUE) -> list[str]:
+    """Of the periods that a minute lies in: what, when it begins, when it ends."""
+    found = Periods(Config.model_validate(venue)).around(round(minute.timestamp()))
+    times = [(s.kind, datetime.fromtimestamp(s.start_s, CST), datetime.fromtimestamp(s.end_s, CST)) for s in found]
+    return [f"{kind} {start:%d %H:%M} {end:%d %H:%M}" for kind, start, end in times]
 
 
-def test_periods() -> None:
-    """Sessions, listening (whole minutes in it), hours, days and nights end when the venue's clock says so."""
-    day, minute = datetime(2026, 6, 8, tzinfo=CST), timedelta(minutes=1)
+DAY = datetime(2026, 6, 8, tzinfo=CST)
+AROUND: list[tuple[str, datetime, list[str]]] = [
+    (
+        "a plain minute",
+        DAY.replace(hour=10, minute=9),
+        ["10min 08 10:00 08 10:10", "hour 08 10:00 08 11:00", "day 08 06:00 08 22:00"],
+    ),
+    (
+        "the listening, of whole minutes",
+        DAY.replace(hour=15, minute=1),
+        [
+            "10min 08 15:00 08 15:10",
+            "listening 08 15:01 08 15:25",
+            "hour 08 15:00 08 16:00",
+            "session 08 15:00 08 17:00",
+            "day 08 06:00 08 22:00",
+        ],
+    ),
+    (
+        "before its first whole minute",
+        DAY.replace(hour=15),
+        ["10min 08 15:00 08 15:10", "hour 08 15:00 08 16:00", "session 08 15:00 08 17:00", "day 08 06:00 08 22:00"],
+    ),
+    (
+        "the last of the day",
+        DAY.replace(hour=21, minute=59),
+        ["10min 08 21:50 08 22:00", "hour 08 21:00 08 22:00", "day 08 06:00 08 22:00"],
+    ),
+    (
+        "the first of the night",
+        DAY.replace(hour=22),
+        ["10min 08 22:00 08 22:10", "hour 08 22:00 08 23:00", "night 08 22:00 09 06:00"],
+    ),
+    ("after midnight", DAY, ["10min 08 00:00 08 00:10", "hour 08 00:00 08 01:00", "night 07 22:00 08 06:00"]),
+]
 
-    assert ["session 08 15:00", "hour 08 16:00", "10min 08 16:50"] == spans(
-        day.replace(hour=17) - minute, day.replace(hour=17)
-    )
-    assert ["listening 08 15:01"] == spans(day.replace(hour=15, minute=24), day.replace(hour=15, minute=25))
-    assert "day 08 06:00" in spans(day.replace(hour=21, minute=59), day.replace(hour=22))
-    assert "night 07 22:00" in spans(day.replace(hour=5, minute=59), day.replace(hour=6))
-    assert [] == spans(day.replace(hour=22), day.replace(hour=22, minute=9))
+
+@pytest.mark.parametrize(("name", "minute", "expected"), AROUND, ids=[a[0] for a in AROUND])
+def test_periods(name: str, minute: datetime, expected: list[str]) -> None:
+    """E3: sessions, listening, hours, days and nights are those of the venue's clock."""
+    assert sorted(expected) == sorted(spans(minute))
 
 
-def test_periods_round_a_minute() -> None:
-    """Those that a minute lies in, and the day that a night follows."""
+def test_the_day_that_a_night_follows() -> None:
+    """A night's Ldn is of the day before it."""
     periods = Periods(Config.model_validate(VENUE))
-    at = round(datetime(2026, 6, 8, 15, 5, tzinfo=CST).timestamp())
-    around = periods.around(at)
-    night = next(s for s in periods.ended(at, at + 86_400) if s.kind == "night")
+    night = periods.around(round(DAY.timestamp()))[-1]
 
-    assert ["10min", "day", "hour", "listening", "session"] == sorted(s.kind for s in around)
-    assert next(s for s in around if s.kind == "day") == periods.day_before(night)
-    assert (10, 120) == (around[0].minutes, next(s for s in around if s.kind == "session").minutes)
+    assert night.start_s == periods.day_before(night).end_s
+    assert (480, 960) == (night.minutes, periods.day_before(night).minutes)
 
 
 def test_half_hour_zones() -> None:
     """Hours are those of the venue's clock also where that is half an hour off."""
     kolkata = {"venue": {"id": "x", "name": "x", "timezone": "Asia/Kolkata"}}
+    found = spans(datetime(2026, 6, 7, 10, 29, tzinfo=CST), kolkata)
 
-    assert ["10min 07 10:20", "hour 07 09:30"] == sorted(
-        spans(datetime(2026, 6, 7, 10, 29, tzinfo=CST), datetime(2026, 6, 7, 10, 30, tzinfo=CST), kolkata)
-    )
+    assert ["hour 07 09:30 07 10:30", "10min 07 10:20 07 10:30"] == found[:2]
 
 
 def test_own_equivalent_level_first() -> None:

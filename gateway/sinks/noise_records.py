@@ -65,13 +65,16 @@ class NoiseRecords:
         return found
 
     def _completed(self, newest_s: int | None, starts: set[int], upto_s: int) -> list[PeriodSpan]:
-        """The periods that are over now and were not before, and those that a late minute belongs to."""
-        periods = self._settings.periods
-        since_s = min(starts) if newest_s is None else newest_s
-        # What lies wholly between the last record and these (the gateway was off) has nothing in it.
-        spans = [s for s in periods.ended(since_s, upto_s) if s.start_s < since_s or any(map(s.has, starts))]
-        late = {s for start in starts if start < since_s for s in periods.around(start) if s.end_s <= since_s}
-        return sorted({*spans, *late})
+        """The periods with something in them that are over now and were not before, and those of a late minute.
+
+        What lies wholly between the last record and these (the gateway was off) has nothing in it.
+        """
+        around = self._settings.periods.around
+        over_s = upto_s if newest_s is None else max(upto_s, newest_s)
+        found = {span for start_s in starts for span in around(start_s) if span.end_s <= over_s}
+        if newest_s is not None:
+            found |= {span for span in around(newest_s - MINUTE_S) if newest_s < span.end_s <= upto_s}
+        return sorted(found)
 
     def _of_minutes(self, minutes: list[Minute], *, historical: bool) -> Iterator[Below]:
         for start_s in sorted({m.start_s for m in minutes}):
