@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
+from gateway.accept.plan import plan
 from gateway.board import unit_of
 from gateway.book import Page, Sent
 from gateway.catalogue import say, sentence
@@ -31,6 +32,7 @@ class Answers:
             "points": lambda question: {"points": self._points(question.at)},
             "why": self._why,
             "limits": self._limits,
+            "accept": lambda question: {"plan": plan(self._engine, question.at)},
         }
 
     def answer(self, question: Question) -> None:

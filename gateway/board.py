@@ -152,6 +152,10 @@ class Board:
         window = self._by_name.get(name)
         return window.index(now) if isinstance(window, AirIndex) else None
 
+    def measured(self, device: str) -> tuple[str, ...]:
+        """The points that a device itself gives."""
+        return tuple(name for name in self._points if name.startswith(f"{device}/"))
+
     def names(self) -> tuple[str, ...]:
         """Every point and every statistic that is watched."""
         return (*self._points, *self._by_name)

@@ -12,10 +12,11 @@ from gateway import __version__, usage
 from gateway.calibration_parser import add_calibration_parser
 from gateway.catalogue import choose, say
 from gateway.codes import code_of
-from gateway.day.parser import add_day_parsers
+from gateway.day.parser import add_day_parsers, add_day_reports
 from gateway.errors import ConfigError, Refused, Unavailable
 from gateway.figures_parser import add_figures_parser
 from gateway.journal.parser import add_journal_parser, add_replace_parser
+from gateway.reports.parser import add_report_parser
 from gateway.state import default_state
 from gateway.survey_parser import add_survey_parsers
 
@@ -231,6 +232,7 @@ def build_parser() -> argparse.ArgumentParser:
         if name in ("shelve", "open-window"):
             verb.add_argument("--for", dest="lasting", required=True, metavar="30m", help=say("for how long"))
     add_day_parsers(verbs, stateful, tables)
+    add_day_reports(add_report_parser(verbs, [stateful]), [stateful])
     add_calibration_parser(verbs, stateful, tables)
     add_figures_parser(verbs, stateful, tables)
     add_journal_parser(verbs, [stateful])

@@ -194,7 +194,10 @@ class Day:
             text = say("noted; a second person must enter {kind} within 2 minutes", kind=kind)
             return {"entry": kind, "by": [command.by], "done": False, "text": text}
         self._engine.find_all(list(self._entries[kind](command, kind, by)))
-        return {"entry": kind, "by": list(by), "done": True, "text": say("entered: {kind}", kind=kind)}
+        head = self._engine.book.chain.heads.get("custody")
+        event = None if head is None else {"run": head.run, "seq": head.seq, "hash": head.hash}
+        said_of = {"entry": kind, "by": list(by), "done": True, "custody": event}
+        return said_of | {"text": say("entered: {kind}", kind=kind)}
 
     def tagged(self, contact: str, now: Moment) -> Iterator[Finding]:
         """A patrol's tag was touched."""

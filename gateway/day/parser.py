@@ -1,8 +1,9 @@
-"""The command line of the exam day: `log` and `drill`."""
+"""The command line of the exam day: `log`, `drill`, `accept`, and its reports."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,33 @@ def add_day_parsers(verbs: Any, stateful: argparse.ArgumentParser, tables: argpa
     )
     drill.add_argument("--end", action="store_true", help=say("end the drill of this contact"))
     _pin(drill)
+
+    text = say("walk through every sensor and every alarm to the far end; ends in a sheet to sign")
+    accept = verbs.add_parser("accept", help=text, description=text, parents=[stateful])
+    accept.set_defaults(handler="gateway.accept.cli:accept_main")
+    accept.add_argument("--by", required=True, metavar="PERSON", help=say("who acts: a person of the configuration"))
+    accept.add_argument("--pin-file", type=Path, help=say("file with the PIN (default: asked for)"))
+    accept.add_argument(
+        "--file", type=Path, default=Path("acceptance.json"), help=say("where it is kept, to go on with")
+    )
+    accept.add_argument("--out", type=Path, default=Path("acceptance.html"), help=say("the sheet"))
+    accept.add_argument("--only", nargs="+", metavar="CONTACT", help=say("have only these contacts pressed this time"))
+    accept.add_argument("--again", action="store_true", help=say("test what was in order already, too"))
+
+
+def add_day_reports(reports: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
+    """`reports`: what takes the kinds of `report`."""
+    text = say("drills and tests: who, when, how long each hop took, what did not answer")
+    drill = reports.add_parser("drill", help=text, description=text, parents=list(parents))
+    drill.set_defaults(handler="gateway.day.drill_sheet:drill_main")
+    drill.add_argument("--last", type=int, default=1, metavar="N", help=say("so many (default: {count})", count=1))
+    drill.add_argument("--out", type=Path, metavar="FILE.html", help=say("where the page goes"))
+    drill.add_argument("--json", action="store_true", help=say("print JSON"))
+    text = say("every disturbance of every session, to the millisecond")
+    lost = reports.add_parser("lost-time", help=text, description=text, parents=list(parents))
+    lost.set_defaults(handler="gateway.day.lost_report:lost_main")
+    lost.add_argument("--csv", action="store_true", help=say("a table for spreadsheets"))
+    lost.add_argument("--json", action="store_true", help=say("print JSON"))
 
 
 def _pin(verb: argparse.ArgumentParser) -> None:
