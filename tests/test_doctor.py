@@ -154,7 +154,7 @@ class World:
             "clock": "synchronised",
             "contacts": {"door": "safe", "button": "safe"},
             "devices": {"gate": "ok", "hall": "ok"},
-            "brokers": {"mqtt": {"state": "connected", "detail": ""}},
+            "brokers": {"mqtt": {"state": "connected", "detail": "broker.example:8883"}},
             "storage": {},
             "simulated": False,
         }

@@ -155,8 +155,8 @@ def _links(patient: Patient) -> Iterator[Seen]:
     """What the gateway says of its own connections."""
     for name, state in (patient.status or {}).get("brokers", {}).items():
         shown = say("{state}: {detail}", state=word(state["state"]), detail=state["detail"] or "-")
-        if state["state"] == "connected" and not state["detail"]:
-            yield good(f"{name}: {word(state['state'])}")
+        if state["state"] == "connected":
+            yield good(f"{name}: {shown}")
         else:
             yield bad(f"{name}: {shown}", _remedy(state["state"]))
 
