@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gateway.day.airing import OUTDOOR_PPM, has_fallen
 from gateway.minutes import Minute, Period, combine
 
 HOUR_S = 3600
@@ -29,7 +30,6 @@ MOLAR_MASS = {  # g/mol
     "so2": 64.066,
 }
 
-OUTDOOR_PPM = 420.0
 EXHALED_M3H = 0.018  # CO2 of a person who sits and writes
 
 
@@ -102,23 +102,22 @@ class Airing:
     reasons: tuple[str, ...]
 
 
-LEAST_RISE_PPM = 150.0  # over the air outside, before: with less there is nothing to see falling
-LEFT = 0.5  # of that may be left afterwards
 LEAST_VALID = 0.75
 
 
-def airing(minutes: Sequence[Minute], start_s: int, end_s: int, outdoor_ppm: float = OUTDOOR_PPM) -> Airing:
-    """CO2's minute records (of one point) from the opening of the windows to their closing, seconds since 1970."""
+def airing(minutes: Sequence[Minute], start_s: int, end_s: int) -> Airing:
+    """CO2's minute records (of one point) from the opening of the windows to their closing, seconds since 1970.
+
+    Proven by the same rule as an airing that is entered with `log`.
+    """
     inside = sorted((m for m in minutes if start_s <= m.start_s < end_s), key=lambda m: m.start_s)
     means = [(m.start_s / HOUR_S, mean) for m in inside if (mean := combine([m]).mean) is not None]
     whole = combine(inside, max(1, (end_s - start_s) // 60))
     if len(means) < 2 or whole.valid < LEAST_VALID:
         return Airing(None, None, None, proven=False, reasons=("too-few-samples",))
     before, after = means[0][1], means[-1][1]
-    if before - outdoor_ppm < LEAST_RISE_PPM:
-        return Airing(before, after, None, proven=False, reasons=("nothing-to-fall",))
-    proven = after - outdoor_ppm <= LEFT * (before - outdoor_ppm)
-    changes = _air_changes([(hour, value - outdoor_ppm) for hour, value in means])
+    proven = has_fallen(before, after)
+    changes = _air_changes([(hour, value - OUTDOOR_PPM) for hour, value in means])
     return Airing(before, after, changes, proven=proven, reasons=() if proven else ("fell-too-little",))
 
 

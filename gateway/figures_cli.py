@@ -31,9 +31,8 @@ _ESTIMATES: dict[str, str] = {
     "mass": N_("{point}: {value} {unit} at 298.15 K and 1013.25 hPa"),
 }
 _AIRING: dict[str, str] = {
-    "": N_("aired: CO2 fell from {before} to {after} ppm; about {changes} air changes an hour (an estimate)"),
+    "": N_("aired: CO2 went from {before} to {after} ppm; about {changes} air changes an hour (an estimate)"),
     "fell-too-little": N_("not proven: CO2 fell from {before} to {after} ppm, which is too little"),
-    "nothing-to-fall": N_("not proven: CO2 was {before} ppm at first, near the air outside; nothing could fall"),
     "too-few-samples": N_("not proven: CO2 was not measured for most of that time"),
 }
 

@@ -39,10 +39,15 @@ class Proof:
         }
 
 
+def has_fallen(before_ppm: float, after_ppm: float) -> bool:
+    """Whether CO2 fell as it does in an aired room, or the room is fresh."""
+    excess = before_ppm - OUTDOOR_PPM
+    return after_ppm <= LITTLE_PPM or after_ppm - OUTDOOR_PPM <= (1 - FALL_SHARE) * excess
+
+
 def judge(start: Moment, end: Moment, before_ppm: float | None, after_ppm: float | None, at_least_s: float) -> Proof:
     length_s = end.seconds_since(start)
     fell = None
     if before_ppm is not None and after_ppm is not None:
-        excess = before_ppm - OUTDOOR_PPM
-        fell = after_ppm <= LITTLE_PPM or after_ppm - OUTDOOR_PPM <= (1 - FALL_SHARE) * excess
+        fell = has_fallen(before_ppm, after_ppm)
     return Proof(length_s / 60, length_s >= at_least_s, before_ppm, after_ppm, fell)
