@@ -24,6 +24,7 @@ from gateway.book import Book
 from gateway.calendar import Calendar
 from gateway.catalogue import say
 from gateway.config import Config, Mqtt
+from gateway.consistency.far_sides import HERE
 from gateway.control import Control, Doorman
 from gateway.day.stages import Stage, stage
 from gateway.engine import Engine, NewBroker, Reconfigured
@@ -239,14 +240,20 @@ class App:
     def _bureaus(self) -> list[Worker]:
         """The platforms that speak HJ 212, each in a thread of its own."""
         self._platforms: list[Hj212Sink] = []
-        if not self.plan.config.hj212:
+        links = self.plan.platforms()
+        names = {link.sink for link in links}
+        self.out.readings_writer.forget(lambda sink: sink.startswith("hj212-") and sink not in names)
+        if self._simulation is not None:  # HJ 212 has no word for it: a bureau would take played values for true
+            links = tuple(link for link in links if link.host in HERE)
+        if len(links) < len(names):
+            log.warning("event=simulated not-sent-to=%s", ",".join(names - {link.sink for link in links}))
+        if not links:
             return []
         from gateway.sinks import hj212  # noqa: PLC0415  a venue without a platform loads none of it
 
         sources = hj212.Sources(self.state, self.out.readings_writer)
         self._platforms = [
-            hj212.Hj212Sink(link, sources, self._inbox.tell, self.clock, self._in_session)
-            for link in self.plan.platforms()
+            hj212.Hj212Sink(link, sources, self._inbox.tell, self.clock, self._in_session) for link in links
         ]
         return [Worker(sink.name, sink.run) for sink in self._platforms]
 

@@ -70,11 +70,11 @@ class Site:
         self.password = folder / "password"
         self.password.write_text(PW + "\n")
 
-    def sink(self, platform: Platform | int, toml: str = "", **changes: Any) -> Hj212Sink:
+    def sink(self, platform: Platform | int, name: str = "city", **changes: Any) -> Hj212Sink:
         port = platform if isinstance(platform, int) else platform.port
-        table = tomllib.loads(toml + TABLE) | {"port": port, "password_file": str(self.password)} | changes
+        table = tomllib.loads(TABLE) | {"port": port, "password_file": str(self.password)} | changes
         venue = Venue(id="zj-no1", name="考点")
-        link = link_of("city", Hj212.model_validate(table), venue, CST, EVERY)
+        link = link_of(name, Hj212.model_validate(table), venue, CST, EVERY)
         sources = Sources(self.folder, self.writer)
         return Hj212Sink(link, sources, self.told.append, self.clock, lambda _now: self.in_session)
 
@@ -250,6 +250,36 @@ def test_silence_is_said_and_never_a_number(site: Site, platform: Platform) -> N
     assert "Leq-Data" in hours["20260608000000"]
 
 
+def test_two_platforms_at_once(site: Site) -> None:
+    """City and province have each its own number, edition, factors and cursor; one that is away holds up nothing; the
+    cursor of one that left the configuration holds no readings back.
+    """
+    with Platform() as city, Platform(edition="2025", mn="0" * 24) as province:
+        first = site.sink(city)
+        second = site.sink(
+            province, name="province", edition="2025", mn="0" * 24, factors={"a34004": {"point": "yard-air/pm2_5"}}
+        )
+        city.answer = lambda _said: False
+        site.live(1)
+        with running(first.run, second.run):
+            until(lambda: first._key and second._key, 10, "the cursors")
+            site.live(9)
+            site.clock.second += 20
+            until(lambda: (second._key or 0) > DAY_S * 1000 + 1000, 10, "the file of the province")
+        site.writer._turn()
+    before = dict(site.writer._cursors)
+    site.writer.forget(lambda sink: sink == "hj212-city")
+    site.writer._turn()
+
+    assert [] == city.faults + province.faults
+    assert [] == city.said("2051")
+    names = {"DataTime", "a34004-Min", "a34004-Avg", "a34004-Max", "a34004-Flag"}
+    assert names == province.said("2051")[0].values.keys()
+    assert {"hj212-city", "hj212-province"} == before.keys()
+    assert before["hj212-city"] == DAY_S * 1000 < before["hj212-province"]
+    assert {"hj212-province": before["hj212-province"]} == site.writer._cursors
+
+
 # ---- exchanges
 
 
@@ -410,6 +440,7 @@ def test_nothing_is_set_in_a_session_and_what_was_set_is_kept(site: Site, platfo
     assert [("9011", {"QnRtn": "2"})] == platform.answers(asked[3])
     assert {"RtdInterval": "120"} == platform.answers(asked[5])[1][1]
     assert [False, True, False, True] == [done for done, _ in site.settings()]
+    assert "abcdef" in kept.read_text()  # set from afar, it stands nowhere else
     assert "abcdef" not in json.dumps([what for _, what in site.settings()])
     assert 0o600 == kept.stat().st_mode & 0o777
 

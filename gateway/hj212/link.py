@@ -108,7 +108,7 @@ class TermsFile:
         try:
             kept = json.loads(self._path.read_text())
             if kept.pop("basis") == self._basis:
-                return Terms(**kept)
+                return Terms(**({"password": self._configured.password} | kept))
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -116,8 +116,10 @@ class TermsFile:
         return self._configured
 
     def write(self, terms: Terms) -> None:
-        kept = json.dumps({**asdict(terms), "basis": self._basis})
+        kept = asdict(terms) | {"basis": self._basis}
+        if terms.password == self._configured.password:  # in the file beside the configuration, and in no second place
+            del kept["password"]
         try:
-            write_durably(self._path, kept.encode(), 0o600)
+            write_durably(self._path, json.dumps(kept).encode(), 0o600)
         except OSError as error:  # a sick card: in force all the same, until the next start
             log.warning("event=terms-not-kept file=%s error=%r", self._path.name, str(error))

@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, str] = {
 FLAGS: Mapping[str, str] = {
     "N": N_("normal"),
     "F": N_("stopped"),
-    "M": N_("maintenance, or set aside for wind or rain"),
+    "M": N_("maintenance, warming up, or set aside for wind or rain"),
     "S": N_("set by hand"),
     "D": N_("fault"),
     "C": N_("calibration"),

@@ -41,6 +41,7 @@ _REASONS: Mapping[str, FlagLetter] = {
     "range": "T",
     "out of range": "T",
     "maintenance": "M",
+    "warm-up": "M",
     "wind": "M",  # set aside on purpose; the table of 2017 has no letter for weather
     "rain": "M",
     "off": "F",

@@ -62,6 +62,11 @@ class Block:
         return len(self.data) + len(self.minutes)
 
 
+@dataclass(frozen=True, slots=True)
+class _Forget:
+    gone: Callable[[str], bool]
+
+
 class ReadingsWriter:
     """Keeps readings from a thread of its own. `put`, `advance` and `memory` are for any thread and never block."""
 
@@ -77,7 +82,7 @@ class ReadingsWriter:
         """`maker` makes the minute records, and belongs to the writer's thread from here on."""
         self._directory, self._clock, self._tell, self._zone = directory, clock, tell, zone
         self._ageing = Ageing(directory, keep or Keep(), clock, tell)
-        self._inbox: deque[Readings | tuple[str, int] | Callable[[MinuteMaker], None]] = deque()
+        self._inbox: deque[Readings | tuple[str, int] | _Forget | Callable[[MinuteMaker], None]] = deque()
         self.memory: tuple[Block, ...] = ()  # not on the card yet, oldest first; replaced whole, so any thread may look
         self.lost = 0  # readings given up: memory was full, or undelivered files were too large
         self.current: Path | None = None  # the file that is being written
@@ -104,6 +109,10 @@ class ReadingsWriter:
     def advance(self, sink: str, place: int) -> None:
         """The far side of `sink` has proven all blocks up to `place`. A cursor never goes back."""
         self._inbox.append((sink, place))
+
+    def forget(self, gone: Callable[[str], bool]) -> None:
+        """Cursors of sinks that left the configuration hold no readings back any more."""
+        self._inbox.append(_Forget(gone))
 
     def configure(self, change: Callable[[MinuteMaker], None]) -> None:
         """Change what the minute records are made by, after what was put before."""
@@ -158,6 +167,10 @@ class ReadingsWriter:
                 answers.append(item)
                 for reading in item.readings:
                     self._maker.add(reading)
+            elif isinstance(item, _Forget):
+                kept = {sink: place for sink, place in self._cursors.items() if not item.gone(sink)}
+                self._moved = self._moved or kept != self._cursors
+                self._cursors = kept
             elif callable(item):
                 item(self._maker)
             elif item[1] > self._cursors.get(item[0], 0):

@@ -81,7 +81,7 @@ class Hj212Sink:
         self._sources, self._tell, self._clock, self._locked = sources, tell, clock, locked
         self._started = clock.now()
         self._stamps = Stamps(link.party.zone)
-        self._state = ""
+        self._state = self._detail = ""
         self._key: int | None = None  # the files up to here are proven, or nothing was recorded in their time
         self._start_told = False
         self._refused_once: set[str] = set()  # commands that this platform leaves without an answer
@@ -170,8 +170,8 @@ class Hj212Sink:
         return replace(self._clock.now(), mono_ns=time.monotonic_ns())
 
     def _say(self, state: str, detail: str) -> None:
-        if state != self._state:
-            self._state = state
+        if (state, detail) != (self._state, self._detail):
+            self._state, self._detail = state, detail
             log.info("event=sink sink=%s state=%s detail=%r", self.name, state, detail)
             self._tell(SinkState(self.name, state, detail, self._clock.now()))  # type: ignore[arg-type]
 
