@@ -67,6 +67,7 @@ class Answers:
             "lamps": {name: step.value for name, step in engine.lamps.steps().items()},
             "brokers": {name: self._link(name, each, now) for name, each in engine.links.items()},
             "storage": {name: say(state.error) if state.error else "ok" for name, state in engine.storage.items()},
+            "card": engine.out.card(),
             "stored": engine.stored,
             "last_event": book.chain.number,
         }

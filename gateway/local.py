@@ -123,6 +123,7 @@ _STATUS: dict[str, str] = {
     "lamps": N_("lamps"),
     "brokers": N_("brokers"),
     "storage": N_("storage"),
+    "card": N_("written to the card"),
     "stored": N_("last event on the card"),
     "last_event": N_("last event"),
 }

@@ -9,6 +9,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
+from gateway.card_life import card_life, written_bytes
 from gateway.catalogue import say
 from gateway.journal.events import EventWriter
 from gateway.journal.latches import LatchWriter
@@ -46,6 +47,7 @@ class Switchboard:
         self.contacts: Contacts | None = None
         self.modem: Modem | None = None
         self._tell, self._clock = tell, clock
+        self._started = clock.now()
         self.pumps: Mapping[str, MqttPump] = {}  # replaced as a whole, never changed
         self.beats = 0
         self.in_session = False  # read by the application: then nothing is exchanged
@@ -112,6 +114,10 @@ class Switchboard:
         wails = self.contacts is not None and self.contacts.wail(on)
         if on and not wails:
             self._tell(PathState("siren", say("there is no [siren] in the configuration"), self._clock.now()))
+
+    def card(self) -> dict[str, Any]:
+        commits = self.events.commits + self.readings_writer.commits
+        return card_life(self._started, self._clock.now(), written_bytes(), commits, self.readings_writer.kept)
 
     def retire(self, name: str) -> None:
         self.retired.put(name)

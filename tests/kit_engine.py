@@ -145,6 +145,9 @@ class Recorder:
     def session(self, *, on: bool) -> None:
         self.in_session = on
 
+    def card(self) -> dict[str, Any]:
+        return {"commits_a_minute": 15.0}
+
     def alive(self) -> None:
         self.beats += 1
 

@@ -90,6 +90,7 @@ class EventWriter:
         self._inbox: deque[_Put | _Advance | _Received] = deque()
         self._wake = threading.Event()
         self.lost = 0  # events given up because memory was full
+        self.commits = 0
 
         # From here on the writer's thread alone.
         self._connection: sqlite3.Connection | None = None
@@ -237,6 +238,7 @@ class EventWriter:
         if self.error is not None:  # nothing but a write proves that the card takes writes again
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('proved', ?)", (str(self._clock.now().wall_ns),))
         connection.execute("COMMIT")
+        self.commits += 1
         self._acknowledge(len(batch), committed)
         for _ in receipts:
             self._receipts.popleft()

@@ -85,6 +85,7 @@ class ReadingsWriter:
         self._inbox: deque[Readings | tuple[str, int] | _Forget | Callable[[MinuteMaker], None]] = deque()
         self.memory: tuple[Block, ...] = ()  # not on the card yet, oldest first; replaced whole, so any thread may look
         self.lost = 0  # readings given up: memory was full, or undelivered files were too large
+        self.commits = self.kept = 0  # so far, and the readings in them
         self.current: Path | None = None  # the file that is being written
         self.committed: int | None = None  # no block after this place is on the card; None: not looked up yet
 
@@ -210,6 +211,8 @@ class ReadingsWriter:
         connection.execute("COMMIT")
         self.committed = rows[-1][0]
         self.memory = self.memory[len(memory) :]
+        self.commits += 1
+        self.kept += sum(block.count for block in memory)
         self._moved = False
         self._damages = 0
 
