@@ -244,7 +244,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sent.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
     sent.add_argument("--platform", metavar="NAME", help=say("one platform (default: all)"))
-
     add_survey_parsers(verbs, stateful, tables)
     return parser
 

@@ -170,6 +170,23 @@ class Sum:
             if self.last is None or minute.start_s >= self.last[0]:
                 self.last = minute.start_s, minute.last
 
+    def join(self, other: Sum) -> None:
+        """Add what another one has, of the same point."""
+        self.point = self.point or other.point
+        self.starts |= other.starts
+        self.due += other.due
+        self.n += other.n
+        self.total += other.total
+        for hundredths, often in other.levels.items():
+            self.levels[hundredths] = self.levels.get(hundredths, 0) + often
+        self.set_aside.update(other.set_aside)
+        self.clock = max(self.clock, other.clock, key=_WORST.index)
+        self.events |= other.events
+        if other.low is not None and other.high is not None:
+            self.low = other.low if self.low is None else min(self.low, other.low)
+            self.high = other.high if self.high is None else max(self.high, other.high)
+        self.last = max((last for last in (self.last, other.last) if last is not None), default=None)
+
     def period(self, whole_minutes: int | None = None) -> Period:
         """`whole_minutes`: how many it has; those without a record (the gateway was off) are then due as well."""
         recorded, due = len(self.starts), self.due
@@ -407,6 +424,14 @@ def decode(data: bytes) -> list[Minute]:
     except (zlib.error, ValueError, TypeError) as error:
         raise ValueError("not minute records") from error
     raise ValueError(f"minute records of form {form}, which is newer than this program")
+
+
+def text_of(data: bytes) -> bytes:
+    """The JSON of such bytes, as it was recorded; nothing when they are damaged."""
+    try:
+        return zlib.decompress(data)
+    except zlib.error:
+        return b""
 
 
 def _row(minute: Minute) -> list[Any]:

@@ -83,6 +83,11 @@ class Adding:
     def add(self, minute: Minute) -> None:
         self._sums.setdefault(minute.point.partition("/")[2], Sum()).add(minute)
 
+    def join(self, other: Adding) -> None:
+        """Add what another one has, of the same device."""
+        for name, each in other._sums.items():
+            self._sums.setdefault(name, Sum()).join(each)
+
     def figures(self, whole_minutes: int | None = None) -> Figures:
         """`whole_minutes`: how many the period has."""
         equivalent = next((name for name in EQUIVALENT if name in self._sums), None)

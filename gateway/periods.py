@@ -12,7 +12,7 @@ from gateway.config import Config, Session
 
 PeriodKind = Literal["minute", "10min", "hour", "session", "listening", "day", "night"]
 
-_TEN_S, _HOUR_S, _MINUTE_S = 600, 3600, 60
+_TEN_S, _HOUR_S, _MINUTE_S, _DAY_S = 600, 3600, 60, 86_400
 _DAY = timedelta(days=1)
 
 
@@ -47,6 +47,16 @@ class Periods:
         found = [self._round(start_s, _TEN_S, "10min"), self._round(start_s, _HOUR_S, "hour")]
         found += (span for span in (*self._days(start_s), *self._fixed) if span.has(start_s))
         return sorted(found)
+
+    def within(self, start_s: int, end_s: int) -> list[PeriodSpan]:
+        """Sessions, listening windows, days and nights that lie wholly in this time, by their end."""
+        found = {span for at_s in range(start_s, end_s + _DAY_S, _DAY_S) for span in self._days(at_s)}
+        return sorted(span for span in (*found, *self._fixed) if start_s <= span.start_s and span.end_s <= end_s)
+
+    def sessions(self, start_s: int, end_s: int) -> list[PeriodSpan]:
+        """Sessions that touch this time."""
+        fixed = (span for span in self._fixed if span.kind == "session")
+        return sorted(span for span in fixed if span.start_s < end_s and start_s < span.end_s)
 
     def day_before(self, night: PeriodSpan) -> PeriodSpan:
         """The day that a night follows."""

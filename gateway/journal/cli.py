@@ -33,6 +33,8 @@ def journal_main(args: argparse.Namespace) -> int:
     """One of the verbs; 0 when done and, for `verify`, when the record is whole."""
     if args.journal_verb == "restore":
         return restore_main(args)
+    if args.journal_verb == "verify-bundle":
+        return _verify_bundle(args)
     if not (args.state / "events.db").exists():
         raise Refused(say("there is no record in {path}; give the state directory with --state", path=args.state))
     match args.journal_verb:
@@ -193,3 +195,27 @@ def _words(finding: Finding) -> str:
         hash=finding.hash or "?",
     )
     return f"{where}\n  {say(finding.fault)}" + (f" ({finding.detail})" if finding.detail else "")
+
+
+def _verify_bundle(args: argparse.Namespace) -> int:
+    """A report's bundle; it needs no record beside it."""
+    from gateway.reports import bundle  # noqa: PLC0415  only for this
+
+    manifest = bundle.read(args.file, args.key)
+    if args.json:
+        print(json.dumps(manifest, ensure_ascii=False))
+        return 0
+    print(say("whole, and signed by {key}", key=manifest["key"]))
+    if args.key is None:
+        print(say("Compare this key with the one that the command centre keeps (meta), or give it with --key."))
+    print(
+        say(
+            "{report} of {venue}, {start} to {end}, made {made}",
+            report=manifest["report"],
+            venue=manifest["venue"],
+            start=manifest["from"],
+            end=manifest["to"],
+            made=manifest["made"],
+        )
+    )
+    return 0

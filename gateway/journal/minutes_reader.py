@@ -15,7 +15,7 @@ from gateway.journal import blocks
 from gateway.journal.database import open_reader
 from gateway.journal.day_files import DayFiles, day_files
 from gateway.journal.readings_reader import Memory, Waiting
-from gateway.minutes import MINUTE_S, Minute, MinuteMaker, decode
+from gateway.minutes import MINUTE_S, Minute, MinuteMaker, decode, text_of
 from gateway.moment import NANO
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,10 @@ class MinutesReader:
                     heapq.heappush(pending, (minute.start_s, minute.point, count, minute))
         while pending:
             yield heapq.heappop(pending)[-1]
+
+    def recorded(self, start_s: int, end_s: int) -> Iterator[bytes]:
+        """Commits with records of that time, as JSON exactly as recorded, by their earliest minute."""
+        return (text_of(row.data) for row in self._rows(start_s, end_s))
 
     def after(self, place: int, limit: int) -> list[tuple[int, list[Minute]]]:
         """Up to `limit` commits after `place` that have records, each with its place."""
@@ -116,23 +120,38 @@ class MinutesReader:
         waiting = [b for b in self._memory() if b.minutes and b.first < end_s and b.last >= start_s]
         known = {b.place for b in waiting}
         try:
-            cursors = [
-                self._files.connection(path).execute(
-                    "SELECT first, place, data FROM minutes WHERE first < ? AND last >= ? ORDER BY first, place",
-                    (end_s, start_s),
-                )
-                for path in self._files.paths()
-                if (span := self._span(path)) is not None and span.first < end_s and span.last >= start_s
-            ]
             memory = sorted(_Row(b.first, b.place, b.minutes) for b in waiting)
             before = None
-            for row in heapq.merge(memory, *cursors):
+            for row in heapq.merge(memory, self._on_card(start_s, end_s)):
                 # A day that is just being thinned is in its own file and in its month's.
                 if (isinstance(row, _Row) or row[1] not in known) and row[:2] != before:
                     yield _Row(*row)
                 before = row[:2]
         except (sqlite3.Error, OSError) as error:
             raise self._unavailable(error) from error
+
+    def _on_card(self, start_s: int, end_s: int) -> Iterator[tuple[int, int, bytes]]:
+        """Files that overlap in time are read beside each other, the others one after the other: a year needs no more
+        memory than a day.
+        """
+        spans = [
+            (span.first, span.last, path) for path in self._files.paths() if (span := self._span(path)) is not None
+        ]
+        beside: list[Path] = []
+        upto_s = 0
+        for first, last, path in sorted(spans):
+            if first >= end_s or last < start_s:
+                continue
+            if beside and first > upto_s:
+                yield from self._merged(beside, start_s, end_s)
+                beside = []
+            beside.append(path)
+            upto_s = max(upto_s, last)
+        yield from self._merged(beside, start_s, end_s)
+
+    def _merged(self, paths: Sequence[Path], start_s: int, end_s: int) -> Iterator[tuple[int, int, bytes]]:
+        question = "SELECT first, place, data FROM minutes WHERE first < ? AND last >= ? ORDER BY first, place"
+        yield from heapq.merge(*(self._files.connection(path).execute(question, (end_s, start_s)) for path in paths))
 
     def _span(self, path: Path) -> _Span | None:
         """None for a file without minute records. Raises sqlite3.Error, OSError."""

@@ -57,6 +57,11 @@ def add_journal_parser(subparsers: Subparsers, parents: Sequence[argparse.Argume
     )
     proof.add_argument("--json", action="store_true", help=say("print JSON"))
 
+    bundle = verb("verify-bundle", say("prove a report's bundle: signature, and every file in it"))
+    bundle.add_argument("file", type=Path, metavar="FILE", help=say("bundle.zip of a report"))
+    bundle.add_argument("--key", help=say("the gateway's public key, as kept by the far side (ed25519:...)"))
+    bundle.add_argument("--json", action="store_true", help=say("print JSON"))
+
 
 def add_replace_parser(subparsers: Subparsers, parents: Sequence[argparse.ArgumentParser] = ()) -> None:
     """`replace`, beside `journal`."""

@@ -1,0 +1,74 @@
+"""The page of a noise report or of an answer to a complaint: material in, HTML out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from gateway import __version__
+from gateway.catalogue import say
+from gateway.journal.chain import Identity
+from gateway.moment import ClockState
+from gateway.pages import render
+from gateway.reports import charts, tables
+from gateway.reports.limits import Summary
+from gateway.reports.material import Level, Material
+from gateway.reports.subjects import Summaries
+
+
+def page(material: Material, summaries: Summaries, heading: str, verdict: dict[str, Any] | None, by: Identity) -> str:
+    devices = [_device(material, level, summaries[level.name]) for level in material.levels]
+    clocks = Counter(minute.clock for level in material.levels for minute in level.records)
+    unset = clocks.total() - clocks[ClockState.SYNCHRONISED]
+    marks = [say(tables.CLOCKS, share=f"{unset / clocks.total():.1%}")] if unset else []
+    if any(level.doubts for level in material.levels):
+        marks.append(say("Indicative: at least one instrument here is no evidence; the reason stands at each."))
+    if not charts.available():
+        marks.append(say("Without charts: install the extra 'report' of the gateway (matplotlib)."))
+    return render(
+        "noise.html",
+        heading=heading,
+        venue=material.config.venue,
+        zone=material.config.venue.timezone,
+        start=tables.clock(material, material.start_s),
+        end=tables.clock(material, material.end_s),
+        marks=marks,
+        verdict=verdict,
+        devices=devices,
+        weather=list(tables.weather(material)),
+        alarms=list(tables.alarms(material)),
+        sha256=material.config_sha256,
+        key=by.public,
+        heads=[{"stream": stream, **head} for stream, head in sorted(material.heads.items())],
+        made=f"{datetime.now(material.calendar.zone):%Y-%m-%d %H:%M}",
+        version=__version__,
+    )
+
+
+def _device(material: Material, level: Level, summaries: list[Summary]) -> dict[str, Any]:
+    certificate = level.meter.certificate
+    return {
+        "name": level.name,
+        "place": level.place,
+        "title": level.title,
+        "doubts": tables.doubts(level.doubts),
+        "certificate": ""
+        if certificate is None
+        else say(
+            "class {grade}, certificate {number}, until {until}",
+            grade=certificate.grade,
+            number=certificate.number,
+            until=certificate.until,
+        ),
+        "checks": [tables.check(material, check) for check in material.checks.of(level.name)][-6:],
+        "valid": f"{level.figures.valid:.1%}",
+        "curve": tables.curve(material, level, summaries),
+        "periods": list(tables.periods(material, level)),
+        "day_nights": list(tables.day_nights(material, level)),
+        "limits": list(tables.limits(material, summaries)),
+        "events": tables.single_events(material, level),
+        "event_count": len(level.figures.level.events),
+        "gaps": list(tables.gaps(level)),
+        "holes": tables.holes(material, level),
+    }
