@@ -273,7 +273,8 @@ def test_whatever_the_server_does_nothing_is_lost(
 ) -> None:
     """D1, D2, D6, D7: tried again until it is taken; a refusal for a person to mend is told from an outage."""
     monkeypatch.setattr("gateway.sinks.influx.REFUSED_DELAY_S", 0.02)
-    monkeypatch.setattr("gateway.sinks.influx_client.ANSWER_S", 0.2)
+    if fault == "hang":
+        monkeypatch.setattr("gateway.sinks.influx_client.ANSWER_S", 0.3)
     venue.read(3)
     server.fault = fault
     with venue.delivering():
