@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.catalogue import say
+from gateway.catalogue import N_, say
 from gateway.config import Mqtt
 from gateway.consistency.files import located
 from gateway.doctor.brokers import proven
@@ -20,6 +20,12 @@ _PINS = range(28)
 _BUTTON = {"pin": 27, "pin_other": 5, "lamp_pin": 22, "buzzer_pin": 23}
 _DOOR = {"pin": 17, "pin_other": 18}
 _SIREN = 24
+_PIN_WORDS = {
+    "pin": N_("pin of the contact that is closed while all is well"),
+    "pin_other": N_("pin of the other contact"),
+    "lamp_pin": N_("pin of the lamp"),
+    "buzzer_pin": N_("pin of the buzzer"),
+}
 
 
 def contacts(terminal: Terminal, draft: Draft) -> None:
@@ -46,7 +52,7 @@ def _contact(terminal: Terminal, draft: Draft, name: str, kind: str, pins: dict[
     there = draft.get("contact", name, otherwise={})
     table: dict[str, Any] = {**there, "kind": kind, "safe": "low"}
     changeover = terminal.yes(
-        say("has it a second contact (changeover), so that a cut wire is told from a press"),
+        say("has it both contacts (changeover), so that a cut is told from a press"),
         default="pin_other" in there or not there,
     )
     for key, usual in pins.items():
@@ -54,7 +60,7 @@ def _contact(terminal: Terminal, draft: Draft, name: str, kind: str, pins: dict[
             table.pop(key, None)
             continue
         while True:
-            table[key] = terminal.number(f"{name}, {key}", there.get(key, usual), _PINS)
+            table[key] = terminal.number(f"{say(_PIN_WORDS[key])} ({key})", there.get(key, usual), _PINS)
             draft.put("contact", name, value=dict(table))
             wrong = wrong_at(draft, "contact", name, key)
             if not wrong:

@@ -35,8 +35,8 @@ _ROLES: dict[str, tuple[str, list[str]]] = {
     ),
     "duty": (N_("duty officer: acknowledge, log"), ["ack", "log"]),
     "teacher": (
-        N_("IT teacher: acknowledge, put aside, take instruments out of service and back, log"),
-        ["ack", "shelve", "unshelve", "suppress", "release", "remove", "return", "log"],
+        N_("IT teacher: acknowledge, put aside, take out of service and back, calibrate, log"),
+        ["ack", "shelve", "unshelve", "suppress", "release", "remove", "return", "calibrate", "log"],
     ),
 }
 

@@ -37,13 +37,11 @@ class Terminal:
         width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
         self._console = Console(width=width, color_system=None, highlight=False)
 
-    def tell(self, text: str = "", indent: int = 0) -> None:
-        """A sentence, broken at the terminal's width, Chinese as well."""
-        lines = Text(text).wrap(self._console, self._console.width - indent)
-        for line in lines:
-            print(" " * indent + line.plain.rstrip())
-        if not text:
-            print()
+    def tell(self, text: str = "", indent: int = 0, hang: int = 0) -> None:
+        """A sentence, broken at the terminal's width, Chinese as well; `hang`: from the second line on further in."""
+        lines = Text(text).wrap(self._console, self._console.width - indent - hang)
+        for number, line in enumerate(lines or [Text()]):
+            print(" " * (indent + (hang if number else 0)) + line.plain.rstrip())
 
     def raw(self, text: str) -> None:
         """A file, or what a program prints: as it is."""
@@ -135,7 +133,7 @@ class Terminal:
 
     def _list(self, options: Sequence[Option]) -> None:
         for number, (_, shown) in enumerate(options, 1):
-            self.tell(f"{number:>2}  {shown}", 2)
+            self.tell(f"{number:>2}  {shown}", 2, 4)
 
     @staticmethod
     def _one_of(count: int, least: int = 1) -> Judge:
