@@ -176,8 +176,9 @@ def _level(point: Mapping[str, Any], limits: Sequence[Mapping[str, Any]], width:
     stale = point["quality"] != "good" or point["silent_s"] > STALE_S
     line = Text(f"{name} {value:>{_VALUE}}  ", style="dim" if stale else "")
     if stale:
-        why = word(point["reason"] or point["quality"])
-        line.append(say("{why}, {seconds:.0f} s old", why=why, seconds=point["silent_s"]) if point["silent_s"] else why)
+        why = word(point["reason"] or point["quality"]) if point["quality"] != "good" else ""
+        age = say("{seconds:.0f} s old", seconds=point["silent_s"]) if point["silent_s"] > 1 else ""
+        line.append(", ".join(filter(None, (why, age))))
         return line
     past = [limit for limit in limits if _beyond(point["value"], limit)]
     if past:
