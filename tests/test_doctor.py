@@ -535,6 +535,19 @@ def test_without_a_gateway_the_lines_and_the_broker_are_tried_from_here(world: W
     assert {"gateway"} <= {each.check for each in world.findings() if each.level == "bad"}
 
 
+def test_a_gateway_that_may_not_be_asked_is_left_alone(world: World) -> None:
+    """Whoever is not in its group is told so; its ports, pins and brokers are not tried behind its back."""
+    patient = world.patient()
+    patient.silent, patient.forbidden = "not allowed: the socket is for group venue-view", True
+    found = examine(patient)
+
+    assert [("warning", "not allowed: the socket is for group venue-view")] == [
+        (each.level, each.what) for each in found if each.check == "gateway"
+    ]
+    assert {"line", "broker-login", "pin", "port-held"} & {each.check for each in found} == set()
+    assert [] == world.line.asked
+
+
 def test_there_are_more_than_thirty_checks_with_names_of_their_own() -> None:
     """Each is a code that leads to its place in the documents."""
     names = [check.name for check in CHECKS]

@@ -30,6 +30,7 @@ def script(page: Path) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.timeout(300)  # some twenty commands, one after the other
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_steps_of_a_page_can_be_gone(page: Path, tmp_path: Path) -> None:
     """Each block after `<!-- try -->` is run: no command fails, and the alarm of the tutorial is there and goes."""
@@ -40,7 +41,7 @@ def test_the_steps_of_a_page_can_be_gone(page: Path, tmp_path: Path) -> None:
     program.chmod(0o755)
     env = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "LANG": "C.UTF-8", "COLUMNS": "80"}
     done = subprocess.run(
-        ["bash", "-c", script(page)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100, check=False
+        ["bash", "-c", script(page)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=240, check=False
     )
 
     assert 0 == done.returncode, done.stdout[-2000:] + done.stderr[-2000:]

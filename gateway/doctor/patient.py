@@ -99,11 +99,12 @@ class Patient:
     status: dict[str, Any] | None = None
     alarms: list[dict[str, Any]] = field(default_factory=list)
     silent: str = ""  # why the gateway did not answer
+    forbidden: bool = False  # one runs, and this user may not ask it
     machine: Machine = Machine()
 
     @property
     def runs(self) -> bool:
-        return self.status is not None
+        return self.status is not None or self.forbidden
 
     @property
     def simulated(self) -> bool:
@@ -140,7 +141,7 @@ def gather(state: Path, path: Path | None, machine: Machine | None = None) -> Pa
         patient.status = ask(state, {"verb": "status"}).get("status")
         patient.alarms = ask(state, {"verb": "alarms"}).get("alarms", [])
     except (Unavailable, Refused) as error:
-        patient.silent = str(error)
+        patient.silent, patient.forbidden = str(error), isinstance(error, Refused)
     return patient
 
 

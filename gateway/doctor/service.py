@@ -15,7 +15,9 @@ _USER = "venue-gateway"  # whom the shipped unit runs as
 
 
 def _running(patient: Patient) -> Iterator[Seen]:
-    if patient.status is None:
+    if patient.forbidden:
+        yield doubtful(patient.silent, say("begin the command with sudo, or let yourself be added to the group"))
+    elif patient.status is None:
         remedy = say("start it: systemctl start venue-gateway, or venue-gateway run CONFIG")
         yield bad(patient.silent, remedy)
     else:
