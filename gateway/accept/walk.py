@@ -117,7 +117,7 @@ class Walk:
 
     def contact(self, name: str, contact: Mapping[str, Any], wait: threading.Event) -> Step:
         """Have a contact pressed by hand, and follow its drill to the far end."""
-        what = say("contact {name} ({place})", name=name, place=contact["place"] or "-")
+        what = say("contact {name} ({place})", name=name, place=contact["place"] or contact["kind"])
         try:
             self.tell(str(self.act({"verb": "drill", "alarm": name, "test": True, "note": say("acceptance")})["text"]))
             raised = self._until(contact["drill"], lambda why: why["alarm"]["state"] != "normal", PRESS_S, wait)
@@ -133,7 +133,7 @@ class Walk:
         if came is None:
             silent = ", ".join(sorted(wanted - _received(self._why(contact["drill"])))) or "-"
             return self._step(name, what, False, say("pressed; no receipt from {stations}", stations=silent))
-        one_pin = say("; ONE PIN: a cut looks like a press") if contact["one_pin"] else ""
+        one_pin = say("; ONE PIN") if contact["one_pin"] else ""
         return self._step(
             name, what, True, say("pressed, received by {stations}", stations=", ".join(sorted(wanted))) + one_pin
         )

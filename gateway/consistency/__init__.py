@@ -9,6 +9,7 @@ from gateway.complaints import Problem
 from gateway.config import Config
 from gateway.consistency.contacts import alarm_names, contacts, pins
 from gateway.consistency.devices import devices, drivers_of
+from gateway.consistency.exam_day import exam_day
 from gateway.consistency.far_sides import far_sides
 from gateway.consistency.files import files
 from gateway.consistency.noise import noise
@@ -21,7 +22,7 @@ from gateway.consistency.times import times, zone
 
 def problems(config: Config, folder: Path) -> Iterator[Problem]:
     """Every problem between the tables. `folder` is where relative file names begin."""
-    for check in (zone, times, contacts, pins, alarm_names, people, stations, far_sides, sets):
+    for check in (zone, times, contacts, pins, alarm_names, people, stations, far_sides, exam_day, sets):
         yield from check(config)
     yield from devices(config, folder)
     yield from rules(config, drivers_of(config, folder))

@@ -59,8 +59,9 @@ def _drill(body: dict[str, Any]) -> dict[str, Any]:
     hops += [
         (say("received and signed for at {name}", name=station), ms) for station, ms in details["received_ms"].items()
     ]
-    person = details["acknowledged_by"] or "-"
-    hops.append((say("acknowledged by {name}", name=person), details["acknowledged_ms"]))
+    person = details["acknowledged_by"]
+    seen = say("acknowledged by {name}", name=person) if person else say("acknowledged")
+    hops.append((seen, details["acknowledged_ms"]))
     return {
         "contact": details["contact"],
         "place": body["place"],

@@ -1,0 +1,176 @@
+"""The small parts of the exam day: airing's proof, lost time in all, incidents, plausible values, what check says."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.accept.plausible import plausible
+from gateway.accept.walk import Walk, looks
+from gateway.config import Config
+from gateway.consistency.exam_day import exam_day
+from gateway.day.airing import judge
+from gateway.day.incidents import Stands, chosen, prefilled
+from gateway.day.lost_report import lines, totals
+from gateway.day.wording import INCIDENTS
+from gateway.errors import Refused
+from gateway.journal.alive import AliveWriter, read_alive
+from gateway.moment import NANO, Moment
+from tests.kit_engine import VENUE
+
+NOW = Moment(1_780_800_000 * NANO, 1_000 * NANO)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "before", "after", "fell", "good"),
+    [
+        (60, 1400, 700, True, True),  # 980 over the open air before, 280 after
+        (60, 1400, 911, False, False),  # just more than half is still there
+        (60, 1400, 910, True, True),
+        (59.9, 1400, 500, True, False),
+        (75, 500, 560, True, True),  # fresh before, fresh after
+        (75, None, 500, None, True),  # nothing is proven, and nothing is claimed
+        (75, 1400, None, None, True),
+    ],
+)
+def test_what_an_airing_proves(
+    minutes: float, before: float | None, after: float | None, fell: bool | None, good: bool
+) -> None:
+    """An hour at least; half of what is above the open air is gone, or the room is fresh; unknown proves nothing."""
+    proof = judge(NOW, NOW.after(minutes * 60), before, after, 3600.0)
+
+    assert (fell, good) == (proof.fell, proof.good)
+
+
+def row(session: str, start: str, lost_s: float, cause: str = "power", sure: bool = True) -> dict[str, Any]:
+    times = {"from": f"2026-06-08T{start}+08:00", "to": "2026-06-08T15:59:00.000+08:00"}
+    return {"session": session, "cause": cause, "name": "x", "lost_s": lost_s, "listening": False, "sure": sure} | times
+
+
+def test_time_that_is_lost_twice_counts_once() -> None:
+    """Disturbances that lie over each other make one loss; each session has its own; an unsure one is said to be so."""
+    rows = [row("a", "15:00:00", 60), row("a", "15:00:30", 60), row("a", "15:10:00", 5), row("b", "15:00:00", 1.5)]
+
+    assert {"a": 95.0, "b": 1.5} == totals(rows)
+    assert "not sure" in lines([row("a", "15:00:00", 1, sure=False)])[0]
+    assert ["no disturbance of a session is in the record"] == lines([])
+
+
+def test_an_incident_lists_all_twelve_kinds() -> None:
+    """What no sensor can know is null, never "no"; a kind that is not unique must be named."""
+    sensed = prefilled([Stands("door", "seal"), Stands("fire-1", "fire")])
+
+    assert 12 == len(sensed) == len(INCIDENTS)
+    assert (["door"], ["fire-1"], [], None) == tuple(
+        sensed[kind] for kind in ("paper-leak", "fire", "flood", "mass-cheating")
+    )
+    assert "fire" == chosen(None, prefilled([Stands("fire-1", "fire")]))
+    with pytest.raises(Refused, match="name the kind"):
+        chosen(None, sensed)
+
+
+@pytest.mark.parametrize(
+    ("point", "value", "expected"),
+    [
+        ("m/laf", 45.0, True),
+        ("m/laf", 0.0, False),
+        ("m/laeq_1min", 131.0, False),
+        ("m/co2", 0.0, False),
+        ("m/co2", 640.0, True),
+        ("m/rain", 1.0, None),
+        ("m/laf", None, None),
+    ],
+)
+def test_plausible_values(point: str, value: float | None, expected: bool | None) -> None:
+    """A meter that says 0 dB, a CO2 sensor that says 0 ppm is not accepted; what is not in the list is not judged."""
+    assert expected is plausible(point, value)
+
+
+def plan(**more: Any) -> dict[str, Any]:
+    point = {"point": "m/laf", "value": 0.0, "unit": "dB(A)", "quality": "good", "plausible": False}
+    base = {"time": "t", "devices": {}, "brokers": {}, "clock": "synchronised", "storage": {}, "contacts": {}}
+    base |= {"standing": [], "devices": {"m": {"said": "ok", "place": "", "points": [point]}}}
+    return base | more
+
+
+def test_what_is_seen_without_a_hand() -> None:
+    """An implausible value, no broker, a card with trouble and a standing alarm are not in order; no power contact is
+    not tried.
+    """
+    found = {step.name: step.ok for step in looks(plan(storage={"events": "full"}, standing=["leak-button"]))}
+
+    assert {
+        "device:m": False,
+        "broker:-": False,
+        "clock": True,
+        "card": False,
+        "power": None,
+        "standing": False,
+    } == found
+
+
+def test_an_acceptance_that_is_none_is_not_gone_on_with(tmp_path: Path) -> None:
+    """A foreign file is refused, not overwritten."""
+    file = tmp_path / "acceptance.json"
+    file.write_text("[1]")
+    with pytest.raises(Refused, match="no acceptance"):
+        Walk.begin(file, dict, dict, print)
+
+    assert "[1]" == file.read_text()
+
+
+MANY = """
+[custody]
+start = 2026-06-05T16:00:00
+end = 2026-06-10T18:00:00
+duties = ["patrol"]
+[duty.patrol]
+every = "30m"
+at = ["08:00"]
+tag = "door"
+[duty.replay]
+grace = "1h"
+[airing.room]
+co2 = "nothing/co2"
+door = "gate"
+[zero_report]
+at = ["18:00"]
+"""
+
+
+def test_check_finds_what_the_day_could_not_do() -> None:
+    """Each mistake of the day's tables at its key."""
+    found = {problem.at for problem in exam_day(Config.model_validate(tomllib.loads(VENUE + MANY)))}
+
+    assert {
+        ("duty", "patrol"),
+        ("duty", "patrol", "tag"),
+        ("duty", "replay"),
+        ("airing", "room", "co2"),
+        ("airing", "room", "door"),
+        ("zero_report",),
+        ("custody", "duties"),
+    } == found
+
+
+def test_the_last_sign_of_life(tmp_path: Path) -> None:
+    """At most one in two seconds, but always the last one; a damaged file is none."""
+    import threading
+
+    writer = AliveWriter(tmp_path)
+    for second in (0.0, 0.5, 1.0):
+        writer.put(NOW.after(second))
+    writer.put(NOW.after(1.5), last=True)
+    stop = threading.Event()
+    stop.set()
+    writer.run(stop)
+    kept = read_alive(tmp_path, NOW.after(60))
+    (tmp_path / "alive.json").write_text("{")
+
+    assert kept is not None
+    assert NOW.after(1.5).wall_ns == kept.wall_ns
+    assert 58.5 == NOW.after(60).seconds_since(kept)
+    assert read_alive(tmp_path, NOW) is None
