@@ -480,7 +480,7 @@ def test_the_sample_can_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
     assert (0, sample()) == (code, printed)
     assert checked.good
-    assert {"person", "station"} == {p.key for p in checked.problems}
+    assert {"person", "station", "custody.duties"} == {p.key for p in checked.problems}
 
 
 @pytest.mark.parametrize("effective", [True, False])
