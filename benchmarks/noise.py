@@ -22,7 +22,8 @@ from drivers.base import Quality
 from gateway.journal.database import open_store
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.readings import SCHEMA
-from gateway.minutes import MinuteMaker, combine, encode
+from gateway.minute_maker import MinuteMaker
+from gateway.minutes import combine, encode
 from gateway.moment import NANO, Moment
 from gateway.statistics import Window, parse
 from gateway.values import Reading

@@ -25,7 +25,8 @@ from gateway import last_good
 from gateway.journal.database import Trust, open_store
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.readings import SCHEMA
-from gateway.minutes import Minute, MinuteMaker, encode
+from gateway.minute_maker import MinuteMaker
+from gateway.minutes import Minute, encode
 from gateway.moment import NANO, Moment
 from gateway.values import Reading
 

@@ -42,7 +42,7 @@ from gateway.journal.readings import Keep, ReadingsWriter
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.known_units import KnownUnits
 from gateway.lending import Desk, same_port
-from gateway.minutes import MinuteMaker
+from gateway.minute_maker import MinuteMaker
 from gateway.moment import NANO, Clock, Moment, SystemClock
 from gateway.notify import Notifier
 from gateway.payloads import Origin

@@ -21,7 +21,7 @@ from gateway.home_assistant import discovery
 from gateway.journal.events import Recovered
 from gateway.journal.reader import EventReader
 from gateway.known_units import KnownUnits
-from gateway.minutes import MinuteMaker
+from gateway.minute_maker import MinuteMaker
 from gateway.moment import Clock
 from gateway.noise import Validity
 from gateway.noise_weather import Weather

@@ -16,7 +16,7 @@ from gateway.air import airing
 from gateway.catalogue import N_, say
 from gateway.errors import Refused
 from gateway.figures import day_row, estimates, hourly, row
-from gateway.journal.day_files import day_files
+from gateway.journal.day_files import day_files, month_files
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.last_good import recall
 from gateway.minutes import Minute, combine
@@ -39,7 +39,7 @@ _AIRING: dict[str, str] = {
 
 def figures_main(args: argparse.Namespace) -> int:
     """Times are the venue's. Raises Refused, Unavailable."""
-    if not day_files(args.state):
+    if not (day_files(args.state) or month_files(args.state)):
         raise Refused(say("there is no record in {path}; give the state directory with --state", path=args.state))
     zone = _zone(args.state)
     day = args.day or datetime.now(zone).date()

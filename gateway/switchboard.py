@@ -15,7 +15,7 @@ from gateway.journal.events import EventWriter
 from gateway.journal.latches import LatchWriter
 from gateway.journal.readings import Keep, ReadingsWriter
 from gateway.lamp import LampStep
-from gateway.minutes import MinuteMaker
+from gateway.minute_maker import MinuteMaker
 from gateway.moment import Clock, Moment
 from gateway.notify import Notifier
 from gateway.pulse import BROKER_S, PINS_S, Loop, Pulse

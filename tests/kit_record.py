@@ -17,7 +17,8 @@ from drivers.base import Quality
 from gateway.journal import blocks
 from gateway.journal.database import Trust, open_store
 from gateway.journal.readings import SCHEMA
-from gateway.minutes import Minute, MinuteMaker, encode
+from gateway.minute_maker import MinuteMaker
+from gateway.minutes import Minute, encode
 from gateway.moment import NANO, ClockState, Moment
 from gateway.values import Reading, Readings
 

@@ -8,7 +8,8 @@ import pytest
 
 from drivers.base import Quality
 from gateway import air, heat, vibration
-from gateway.minutes import Minute, MinuteMaker, combine
+from gateway.minute_maker import MinuteMaker
+from gateway.minutes import Minute, combine
 from gateway.moment import NANO, Moment
 from gateway.values import Reading
 

@@ -15,7 +15,7 @@ from gateway import settings
 from gateway.calibrating import book_of
 from gateway.calibration import Book, Check, Interval, Meter, doubts
 from gateway.config_noise import Certificate
-from gateway.minutes import MinuteMaker
+from gateway.minute_maker import MinuteMaker
 from gateway.moment import Moment
 from gateway.values import Reading
 

@@ -15,7 +15,8 @@ from drivers.base import Quality
 from gateway.cli import main
 from gateway.figures import estimates
 from gateway.journal.readings import ReadingsWriter
-from gateway.minutes import MinuteMaker, combine
+from gateway.minute_maker import MinuteMaker
+from gateway.minutes import combine
 from gateway.moment import NANO, Moment
 from gateway.values import Reading, Readings
 

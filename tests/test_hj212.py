@@ -22,7 +22,7 @@ from gateway.config import Venue
 from gateway.config_hj212 import Hj212
 from gateway.hj212.link import link_of
 from gateway.journal.readings import ReadingsWriter
-from gateway.minutes import MinuteMaker
+from gateway.minute_maker import MinuteMaker
 from gateway.moment import NANO, ClockState, Moment
 from gateway.sinks import hj212
 from gateway.sinks.hj212 import Hj212Sink, Sources

@@ -22,7 +22,8 @@ from kit_mqtt import free_port, running, until
 from drivers.base import Quality
 from gateway import config
 from gateway.journal.chain import Chain, Identity, new_run
-from gateway.minutes import Minute, MinuteMaker
+from gateway.minute_maker import MinuteMaker
+from gateway.minutes import Minute
 from gateway.moment import NANO, ClockState, Moment, SystemClock
 from gateway.sinks.influx import InfluxSink, Sources
 from gateway.sinks.line_protocol import Labels, line, of_events, of_minutes, of_readings

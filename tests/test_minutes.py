@@ -24,7 +24,8 @@ from gateway.journal.database import open_store
 from gateway.journal.day_files import day_files, month_files
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.readings import ReadingsReader, ReadingsWriter
-from gateway.minutes import Minute, MinuteMaker, combine, decode, encode
+from gateway.minute_maker import MinuteMaker
+from gateway.minutes import Minute, combine, decode, encode
 from gateway.moment import NANO, ClockState, Moment
 from gateway.values import Reading, Readings
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from drivers.base import Quality
 from gateway import acoustics, noise
 from gateway.config import Config
-from gateway.minutes import Minute, MinuteMaker, Period, combine
+from gateway.minute_maker import MinuteMaker
+from gateway.minutes import Minute, Period, combine
 from gateway.moment import NANO, Moment
 from gateway.noise import Outcome, figures, judge, judge_night_peak
 from gateway.noise_events import NoiseEvent

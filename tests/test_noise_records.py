@@ -19,7 +19,7 @@ from gateway.config import Config
 from gateway.config_noise import Certificate
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.readings import ReadingsReader, ReadingsWriter
-from gateway.minutes import MinuteMaker
+from gateway.minute_maker import MinuteMaker
 from gateway.moment import NANO, Moment
 from gateway.noise import Validity
 from gateway.payloads import Below, Origin

@@ -15,7 +15,8 @@ from gateway.journal import blocks
 from gateway.journal.database import open_reader
 from gateway.journal.day_files import DayFiles, day_files
 from gateway.journal.readings_reader import Memory, Waiting
-from gateway.minutes import MINUTE_S, Minute, MinuteMaker, decode, text_of
+from gateway.minute_maker import MinuteMaker
+from gateway.minutes import MINUTE_S, Minute, decode, text_of
 from gateway.moment import NANO
 
 log = logging.getLogger(__name__)

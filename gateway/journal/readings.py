@@ -23,7 +23,8 @@ from gateway.journal.database import NewerSchema, Schema, Trust, is_damage, open
 from gateway.journal.day_files import day_files
 from gateway.journal.minutes_reader import replay
 from gateway.journal.readings_reader import ReadingsReader, last_row
-from gateway.minutes import MinuteMaker, encode
+from gateway.minute_maker import MinuteMaker
+from gateway.minutes import encode
 from gateway.moment import Clock
 from gateway.values import Readings, SetAside, StorageState
 
