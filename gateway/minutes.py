@@ -174,7 +174,7 @@ class Sum:
         for hundredths, often in other.levels.items():
             self.levels[hundredths] = self.levels.get(hundredths, 0) + often
         self.set_aside.update(other.set_aside)
-        self.clock = max(self.clock, other.clock, key=_WORST.index)
+        self.clock = max(self.clock, other.clock, key=WORST.index)
         self.events |= other.events
         if other.low is not None and other.high is not None:
             self.low = other.low if self.low is None else min(self.low, other.low)
