@@ -26,7 +26,7 @@ check: .venv/dev  ## ruff and mypy
 tests: .venv/dev  ## every test, without installing system packages
 	$(BIN)/pytest -n 2 --dist worksteal --reruns 1 -rR
 
-soak: .venv/dev  ## the long ones: a thousand kills (an hour)
+soak: .venv/dev  ## the long ones: a thousand kills, thirteen hours' outage (an hour)
 	$(BIN)/pytest -m soak
 
 audit: .venv/dev  ## known vulnerabilities of what the gateway installs (asks PyPI over the internet, so not part of `test`)

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from gateway.journal import files
 from gateway.journal.latches import Latches, LatchWriter, read_latches
 from gateway.moment import SystemClock
 from gateway.values import StorageState
+from gateway.worker import ASLEEP_S, Worker
 
 CLOCK = SystemClock()
 LEAK = {"leak-button": {"activation": "018f6a", "revision": 3}}
@@ -136,3 +138,23 @@ def test_card_refuses(tmp_path: Path) -> None:
 
     assert ["the card fails to read or write", None] == [m.error for m in told if isinstance(m, StorageState)]
     assert DOOR == read_latches(directory).latched
+
+
+def test_what_the_card_refused_is_tried_again_though_nothing_new_comes(tmp_path: Path) -> None:
+    """F8: under a worker, whose idle threads sleep for long, a refused latch is on the card soon after it heals."""
+    directory = tmp_path / "state"
+    told: list[object] = []
+    writer = LatchWriter(directory, CLOCK, told.append)
+    worker = Worker("latches", writer.run)
+    worker.start()
+    writer.put(LEAK)
+    for wanted in (1, 2):  # refused, as there is no such directory; then there is one
+        deadline = time.monotonic() + ASLEEP_S / 2
+        while len(told) < wanted and time.monotonic() < deadline:
+            threading.Event().wait(0.01)
+        directory.mkdir(exist_ok=True)
+    worker.stop()
+
+    assert worker.join(5)
+    assert LEAK == read_latches(directory).latched
+    assert 2 == len(told)

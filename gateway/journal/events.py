@@ -173,7 +173,8 @@ class EventWriter:
     def run(self, stop: threading.Event) -> None:
         longest_s = min(idle_s(stop, self._wake.set), self._clock.pause(COLLECT_S))
         while not stop.is_set():
-            self._wake.wait(longest_s)
+            if not self._pending:  # what a commit left over, or the card refused, waits for nothing new
+                self._wake.wait(longest_s)
             self._wake.clear()
             self._collect()
             if self._due() and not self._attempt():

@@ -93,10 +93,13 @@ class LatchWriter:
 
     def run(self, stop: threading.Event) -> None:
         longest_s = idle_s(stop, self._wake.set)
+        settled = True
         while not stop.is_set():
-            self._wake.wait(longest_s)
+            if settled:
+                self._wake.wait(longest_s)
             self._wake.clear()
-            if not self._settle():
+            settled = self._settle()
+            if not settled:
                 delay_s = min(LAST_DELAY_S, FIRST_DELAY_S * 2 ** min(self._failures - 1, 10))
                 stop.wait(self._clock.pause(delay_s))
         self._settle()
