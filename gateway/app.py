@@ -224,7 +224,7 @@ class App:
             return []
         sink = InfluxSink(
             settings,
-            self.plan.labels(),
+            self.plan.labels(simulated=self.origin.simulated),
             Sources(
                 lambda: EventReader(self.state, with_writer=True),
                 lambda: ReadingsReader(self.state, writer),

@@ -98,11 +98,12 @@ class Plan:
         first = Mqtt.model_construct(**{name: getattr(main, name) for name in Mqtt.model_fields})
         return {"mqtt": first} if main.second is None else {"mqtt": first, "second": main.second}
 
-    def labels(self) -> Labels:
-        """What points in a database are tagged with."""
+    def labels(self, *, simulated: bool = False) -> Labels:
+        """What points in a database are tagged with; played ones never pass for those of the venue."""
         places = {name: table.place for name, table in self.config.device.items()}
         streams = self.config.influxdb.streams if self.config.influxdb is not None else ()
-        return Labels(self.config.venue.id, places, frozenset(streams))
+        venue = f"{self.config.venue.id}-simulated" if simulated else self.config.venue.id
+        return Labels(venue, places, frozenset(streams))
 
     def platforms(self) -> tuple[Link, ...]:
         """What is sent to each platform that speaks HJ 212."""
