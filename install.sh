@@ -110,10 +110,10 @@ build() { # makes $new beside what is there
     while [ -e "$PROGRAM/$new" ]; do number=$((number + 1)); new=$VERSION-$number; done
     say "installing version $new for Python $("$PYTHON" -V | cut -d' ' -f2)" "正在安装版本 $new"
     "$PYTHON" -m venv "$PROGRAM/$new"
-    pip="$PROGRAM/$new/bin/pip --disable-pip-version-check --quiet --no-input install --no-index --find-links $HERE/wheels"
+    pip="$PROGRAM/$new/bin/pip --isolated --disable-pip-version-check --quiet --no-input install --no-index --find-links $HERE/wheels"
     # shellcheck disable=SC2086  # words on purpose
-    { env -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null $pip --require-hashes -r "$HERE/requirements-$tag.txt" &&
-        env PIP_CONFIG_FILE=/dev/null $pip --no-deps "$HERE"/wheels/exam_venue_gateway-"$VERSION"-*.whl; } || {
+    { PIP_CONFIG_FILE=/dev/null $pip --require-hashes -r "$HERE/requirements-$tag.txt" &&
+        PIP_CONFIG_FILE=/dev/null $pip --no-deps "$HERE"/wheels/exam_venue_gateway-"$VERSION"-*.whl; } || {
         rm -rf "${PROGRAM:?}/$new"
         fail "the programs could not be installed; nothing was changed" "程序未能安装；没有作任何更改"
     }
