@@ -17,7 +17,7 @@ from gateway.errors import Refused
 from gateway.hj212.frame import HEAD
 from gateway.hj212.link import Link, TermsFile, link_of
 from gateway.hj212.meanings import COMMANDS, lines
-from gateway.hj212.parley import Parley, Stamps
+from gateway.hj212.parley import Allowance, Parley, Stamps
 from gateway.hj212.requests import Conduct
 from gateway.hj212.segment import parse
 from gateway.hj212.uploads import DAY, HOUR, MINUTE, Upload
@@ -65,7 +65,11 @@ def _platform(link: Link, state: Path, now: Moment) -> dict[str, Any]:
         password = ""
     terms = TermsFile(state, link, password or "000000").read()
     parley = Parley(
-        link.party, Conduct(terms, frozenset(), lambda _: True, lambda _: None), Stamps(link.party.zone), now
+        link.party,
+        Conduct(terms, frozenset(), lambda _: True, lambda _: None),
+        Stamps(link.party.zone),
+        Allowance(0, 0),
+        now,
     )
     messages = []
     for upload in _uploads(link, state, now, dict(terms.minute)):
@@ -92,7 +96,11 @@ def _uploads(link: Link, state: Path, now: Moment, minute: dict[str, int]) -> It
         }
         for kind, start in starts.items():
             begin_s = round(start.timestamp())
-            yield from (each for each in record.files(kind, st, begin_s, begin_s, minute[st], now) if each is not None)
+            yield from (
+                each
+                for each in record.files(kind, st, begin_s, begin_s, minute[st], at.timestamp())
+                if each is not None
+            )
     record.close()
 
 

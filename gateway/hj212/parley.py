@@ -19,7 +19,19 @@ from datetime import datetime, tzinfo
 
 from gateway.hj212.editions import Edition, edition_of
 from gateway.hj212.frame import MOST_SEGMENT, Damaged, Dialect, Splitter, wrap
-from gateway.hj212.requests import EXECUTED, NO_DATA, Answer, Asked, Conduct, Told, carry_out
+from gateway.hj212.requests import (
+    BUSY,
+    EXECUTED,
+    NO_DATA,
+    READY,
+    REFUSED,
+    SETTINGS,
+    Answer,
+    Asked,
+    Conduct,
+    Told,
+    carry_out,
+)
 from gateway.hj212.segment import MOST_CP, REFUSALS, BadSegment, Item, Packets, Segment, encode, parse, parts, single
 from gateway.hj212.uploads import Upload
 from gateway.moment import NANO, ClockState, Moment
@@ -84,17 +96,20 @@ class _Flight:
     tries: int = 0
 
 
-@dataclass(slots=True)
-class _Allowance:
-    left: float
-    at: Moment
+class Allowance:
+    """So many a second, and so many at once."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._left = burst
+        self._at: Moment | None = None
 
     def take(self, now: Moment, cost: float = 1.0) -> bool:
-        self.left = min(BURST, self.left + REQUESTS_S * max(0.0, now.seconds_since(self.at)))
-        self.at = now
-        if self.left < cost:
+        passed_s = now.seconds_since(self._at) if self._at is not None else 0.0
+        self._left, self._at = min(self._burst, self._left + self._rate * max(0.0, passed_s)), now
+        if self._left < cost:
             return False
-        self.left -= cost
+        self._left -= cost
         return True
 
 
@@ -105,6 +120,7 @@ class Parley:
     party: Party
     conduct: Conduct
     stamps: Stamps
+    settings: Allowance
     began: Moment
     counts: Counter[str] = field(default_factory=Counter)
     out: deque[bytes] = field(default_factory=deque)
@@ -113,11 +129,11 @@ class Parley:
     _part: Moment | None = None
     _flight: _Flight | None = None
     _answered: OrderedDict[tuple[str, str], list[bytes]] = field(default_factory=OrderedDict)
-    _allowance: _Allowance = field(init=False)
+    _allowance: Allowance = field(init=False)
     _history: str | None = None  # QN of the request that is being answered with stored files
 
     def __post_init__(self) -> None:
-        self._allowance = _Allowance(BURST, self.began)
+        self._allowance = Allowance(REQUESTS_S, BURST)
 
     # ---- ours ----------------------------------------------------------------------------------------------------
 
@@ -242,9 +258,13 @@ class Parley:
             self.counts["repeated"] += 1
             self.out.extend(before)
             return
-        if self._history is not None and segment.value("BeginTime"):
-            answers: list[Answer] = [Answer("9011", (("QnRtn", "1"),)), Answer("9012", (("ExeRtn", "5"),))]
+        if segment.cn in SETTINGS and not self.settings.take(now):
+            self.counts["settings"] += 1
+            answers: list[Answer] = [Answer("9011", (("QnRtn", REFUSED),))]
             outcomes: list[Asked | Told] = []
+        elif self._history is not None and segment.value("BeginTime"):
+            answers = [Answer("9011", (("QnRtn", READY),)), Answer("9012", (("ExeRtn", BUSY),))]
+            outcomes = []
         else:
             answers, outcomes = carry_out(segment, self.conduct, self.party.zone, now)
         self._remember(segment, qn, self._replies(segment, qn, answers))
@@ -254,7 +274,7 @@ class Parley:
             yield outcome
 
     def _wrong_request(self, segment: Segment, qn: str, now: Moment) -> str:
-        if segment.st not in self.party.systems and segment.st != ANSWERS:
+        if segment.st not in self.party.systems:
             return "ST"
         if segment.cn not in self.party.edition.commands or segment.packets is not None:
             return "CN"

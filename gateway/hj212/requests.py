@@ -21,7 +21,8 @@ from gateway.hj212.uploads import DAY, HOUR, MINUTE, stamp
 from gateway.moment import NANO, Moment
 
 READY, REFUSED = "1", "2"  # QnRtn
-EXECUTED, FAILED, BAD_CONDITION, NO_DATA = "1", "2", "3", "100"  # ExeRtn
+EXECUTED, FAILED, BAD_CONDITION, BUSY, NO_DATA = "1", "2", "3", "5", "100"  # ExeRtn
+YEARS = range(2000, 2100)  # that a time may name
 AGREES_S = 2.0  # a platform's clock and ours
 LONGEST_S = {MINUTE: 7 * 86_400, HOUR: 62 * 86_400, DAY: 400 * 86_400}  # one request for stored files
 REALTIME_S = (30, 3600)
@@ -120,9 +121,10 @@ def _set(request: Segment, conduct: Conduct, now: Moment) -> _Result:
     except (ValueError, TypeError):  # a name is missing, or its value is out of range
         what = say("{cn} refused: its values cannot be used", cn=say(_TITLES[request.cn]))
         return [_READY, _executed(BAD_CONDITION)], [Told(what, done=False)]
-    if terms != conduct.terms:
-        conduct.terms = terms
-        conduct.changed(terms)
+    if terms == conduct.terms:  # many platforms set the same at each connection
+        return [*ready, *done], []
+    conduct.terms = terms
+    conduct.changed(terms)
     return [*ready, *done], [Told(say("{cn}: {values}", cn=say(_TITLES[request.cn]), values=said), done=True)]
 
 
@@ -173,6 +175,7 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[Segment, Terms], tuple[Terms, str]]
     "2011": ("realtime", _realtime_on),
     "2012": ("realtime", _realtime_off),
 }
+SETTINGS = frozenset({*_SETTINGS, "1012"})
 _TITLES: Mapping[str, str] = {
     "1000": N_("set timeout and retries"),
     "1062": N_("set the interval of real-time values"),
@@ -208,6 +211,7 @@ def _time(text: str | None, zone: tzinfo) -> int | None:
     if text is None or len(text) != 14 or not text.isascii() or not text.isdigit():
         return None
     try:
-        return round(datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=zone).timestamp())
-    except (ValueError, OverflowError):
+        at = datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=zone)
+    except ValueError:
         return None
+    return round(at.timestamp()) if at.year in YEARS else None

@@ -25,7 +25,7 @@ from gateway.journal.minutes_reader import replay
 from gateway.journal.readings_reader import ReadingsReader, last_row
 from gateway.minute_maker import MinuteMaker
 from gateway.minutes import encode
-from gateway.moment import Clock
+from gateway.moment import Clock, Moment
 from gateway.values import Readings, SetAside, StorageState
 
 __all__ = ["Keep", "ReadingsReader", "ReadingsWriter"]
@@ -88,6 +88,7 @@ class ReadingsWriter:
         self.lost = 0  # readings given up: memory was full, or undelivered files were too large
         self.commits = self.kept = 0  # so far, and the readings in them
         self.current: Path | None = None  # the file that is being written
+        self.sealed: Moment | None = None  # what was put before this is on the card or in `memory`
         self.committed: int | None = None  # no block after this place is on the card; None: not looked up yet
 
         # From here on the writer's thread alone.
@@ -162,6 +163,7 @@ class ReadingsWriter:
 
     def _seal(self) -> None:
         """Make blocks of what came since."""
+        now = self._clock.now()
         answers: list[Readings] = []
         while self._inbox:
             item = self._inbox.popleft()
@@ -193,6 +195,7 @@ class ReadingsWriter:
             size -= oldest.size
             self.lost += oldest.count
         self.memory = tuple(memory)
+        self.sealed = now
 
     def _next_place(self) -> int:
         self._place = max(self._place + 1, self._clock.now().wall_ns // MILLI)

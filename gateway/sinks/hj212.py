@@ -22,12 +22,12 @@ from pathlib import Path
 from gateway.catalogue import say
 from gateway.errors import Unavailable
 from gateway.hj212.link import Link, TermsFile
-from gateway.hj212.parley import ANSWERS, Dead, Outcome, Parley, Proven, Stamps
+from gateway.hj212.parley import ANSWERS, Allowance, Dead, Outcome, Parley, Proven, Stamps
 from gateway.hj212.requests import Asked, Conduct, Told
 from gateway.hj212.uploads import Upload, files_after, stamp
 from gateway.journal.readings import ReadingsWriter
 from gateway.moment import NANO, Clock, ClockState, Moment
-from gateway.sinks.hj212_record import SETTLED_S, Record
+from gateway.sinks.hj212_record import CLOSED_S, SETTLED_S, Record
 from gateway.values import RemoteSetting, SinkState
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ TURN_S = 0.25  # how soon `stop` and what is due are noticed
 READ_RATE, READ_BURST = 16_384, 65_536  # bytes a second, and at once: a platform's commands are a few hundred bytes
 FIRST_DELAY_S, LAST_DELAY_S = 2.0, 60.0  # between connections
 LATE_S = 300.0  # a file that leaves later than this is one sent afterwards
+MOST_PASSWORD = 6
+SETTINGS_S, SETTINGS = 1 / 60, 20.0  # what a platform may set: one a minute, and so many at once
 JUMP_S = 7200.0  # a cursor so far in the future was made by a wrong clock
 OLDEST_S = 60 * 86_400.0  # readings are not kept for longer
 AT_ONCE = 20  # files looked at in one turn
@@ -81,6 +83,7 @@ class Hj212Sink:
         self._sources, self._tell, self._clock, self._locked = sources, tell, clock, locked
         self._started = clock.now()
         self._stamps = Stamps(link.party.zone)
+        self._settings = Allowance(SETTINGS_S, SETTINGS)  # over all connections: each is an event
         self._state = self._detail = ""
         self._key: int | None = None  # the files up to here are proven, or nothing was recorded in their time
         self._start_told = False
@@ -130,19 +133,24 @@ class Hj212Sink:
         except (OSError, UnicodeDecodeError) as error:
             self._say("refused", say("the password file cannot be read: {error}", error=type(error).__name__))
             return
+        if not 1 <= len(password) <= MOST_PASSWORD:
+            self._say("refused", say("a password of HJ 212 has 1 to 6 characters"))
+            return
         if self._state != "unreachable":
             self._say("connecting", "")
         try:
             with socket.create_connection((link.host, link.port), timeout=CONNECT_S) as line:
                 line.settimeout(SEND_S)
                 self._converse(line, password, stop)
+        except UnicodeError:  # a host that is no name
+            self._say("unreachable", say("no connection to {host}: {error}", host=link.host, error="?"))
         except OSError as error:
             self._say("unreachable", say("no connection to {host}: {error}", host=link.host, error=_words(error)))
 
     def _converse(self, line: socket.socket, password: str, stop: threading.Event) -> None:
         file = TermsFile(self._sources.state, self.link, password)
         conduct = Conduct(file.read(), self.link.may_set, self._locked, file.write)
-        parley = Parley(self.link.party, conduct, self._stamps, self.now(), self.counts)
+        parley = Parley(self.link.party, conduct, self._stamps, self._settings, self.now(), self.counts)
         talk = _Talk(self, parley)
         pace = _Pace(READ_BURST, time.monotonic())
         while not stop.is_set() and not talk.dead:
@@ -231,10 +239,10 @@ class Hj212Sink:
         now_s = now.wall_ns / NANO
         if self._key is None:
             return None
-        key = self._bounded(self._key, now_s)
+        self._key = key = self._bounded(self._key, now_s)
         seen = 0
         try:
-            for file in files_after(key, now_s - SETTLED_S, minute, self.link.party.zone):
+            for file in files_after(key, self._settled_s(now), minute, self.link.party.zone):
                 upload = self._record.file(file)
                 if upload is not None:
                     late = now_s - file.end_s > LATE_S
@@ -247,6 +255,13 @@ class Hj212Sink:
             self._unreadable(error)
         return None
 
+    def _settled_s(self, now: Moment) -> float:
+        """Up to when the record is whole: a writer that hangs with its card has the last minutes still before it."""
+        sealed = self._sources.writer.sealed
+        if sealed is None:
+            return 0.0
+        return min(now.wall_ns / NANO - SETTLED_S, sealed.wall_ns / NANO - CLOSED_S)
+
     def _bounded(self, key: int, now_s: float) -> int:
         if key / 1000 > now_s + JUMP_S:
             log.warning("event=cursor-in-the-future sink=%s", self.name)
@@ -256,7 +271,8 @@ class Hj212Sink:
     def asked(self, asked: Asked, minute: Mapping[str, int], now: Moment) -> Iterator[Upload | None]:
         """The stored files that a platform asks for; None for one of whose time there is nothing."""
         request = asked.request
-        found = self._record.files(request.cn, request.st, asked.begin_s, asked.end_s, minute[request.st], now)
+        until_s = self._settled_s(now)
+        found = self._record.files(request.cn, request.st, asked.begin_s, asked.end_s, minute[request.st], until_s)
         for upload in found:
             yield None if upload is None else replace(upload, key=0, answered=False, resent=True)
 

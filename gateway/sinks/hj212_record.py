@@ -16,6 +16,7 @@ from gateway.values import Reading
 log = logging.getLogger(__name__)
 
 SETTLED_S = 15.0  # a file is made so long after its end: its last minute is in the record then
+CLOSED_S = 3.0  # a minute is closed in the record so long after its end, at the writer's next turn
 _BLOCKS = 64
 
 
@@ -49,10 +50,12 @@ class Record:
         minutes = self._minutes.between(file.start_s, file.end_s, {channel.point for channel in channels})
         return of_file(file, channels, minutes, self._link.nights, self._link.party.zone)
 
-    def files(self, kind: str, st: str, begin_s: int, end_s: int, minutes: int, now: Moment) -> Iterator[Upload | None]:
-        """The files that start in a period and are over, oldest first."""
+    def files(
+        self, kind: str, st: str, begin_s: int, end_s: int, minutes: int, until_s: float
+    ) -> Iterator[Upload | None]:
+        """The files that start in a period and are over by `until_s`, oldest first."""
         for file in files_starting(kind, st, begin_s, end_s, minutes, self._link.party.zone):
-            if file.end_s > now.wall_ns / NANO - SETTLED_S:
+            if file.end_s > until_s:
                 return
             yield self.file(file)
 
