@@ -10,6 +10,7 @@ import argparse
 import ast
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ def pages() -> dict[str, str]:
 # ---- errors -----------------------------------------------------------------------------------------------------
 
 
+@cache
 def messages() -> dict[str, str]:
     """The sentences of every module that raises an error for people, each with the module it stands in."""
     found: dict[str, str] = {}
