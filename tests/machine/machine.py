@@ -129,7 +129,7 @@ def renumbered(release: Path, version: str, changed: dict[str, str]) -> None:
 
 
 def boot(debian: Path, disk: Path) -> str:
-    """The machine's console, from its first boot to its end. It has no network and one USB serial adapter."""
+    """The machine's console, from its first boot to its end. It has no network."""
     kernel = max((debian / "boot").glob("vmlinuz-*"))
     initrd = kernel.with_name(kernel.name.replace("vmlinuz", "initrd.img"))
     command = [
@@ -148,7 +148,6 @@ def boot(debian: Path, disk: Path) -> str:
             LINE,
         ),
         *("-drive", f"file={disk},if=virtio,format=raw", "-rtc", "base=utc"),
-        *("-device", "qemu-xhci", "-chardev", "null,id=wire", "-device", "usb-serial,chardev=wire"),
         *("-serial", "mon:stdio", "-serial", "null"),
     ]
     lines = []
