@@ -114,7 +114,7 @@ def test_drivers_of_allowed_devices_are_loaded_before(unit: Unit) -> None:
     """systemd looks a device's number up when the service starts: a driver loaded by the first plug comes too late."""
     loaded = (SYSTEMD / "modules-load.d" / "venue-gateway.conf").read_text().split("\n")
 
-    assert {"usbserial", "cdc_acm", "i2c-dev"} <= set(loaded)
+    assert {"usbserial", "cdc_acm", "i2c-dev", "hid"} <= set(loaded)
 
 
 def test_users_and_groups_are_those_that_unit_and_sockets_need(unit: Unit) -> None:
