@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway import payloads
 from gateway.alarms import Given, Signal
+from gateway.calibrating import Calibrating
 from gateway.catalogue import again, say, sentence
+from gateway.day.day import Day
 from gateway.deeds import Deeds
 from gateway.errors import Refused
 from gateway.health import happening, text
 from gateway.signing import Door
 from gateway.sinks.feeder import Piece
+from gateway.summary import summary
 from gateway.values import STREAMS, Command, Inbound
-
-if TYPE_CHECKING:  # the engine hands its messages on, and we act on the engine
-    from gateway.engine import Engine
+from gateway.venue import Venue
 
 MOST_RESENT = 100  # events at once: as many answers as a pump keeps, with room
 
@@ -35,29 +36,30 @@ _SIGNALS: Mapping[str, Signal] = {
 class Acts:
     """Owned by the engine's thread."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._door = Door(engine.config.person, engine.config.station)
-        self._deeds = Deeds(engine)
+    def __init__(self, venue: Venue, day: Day, calibrating: Calibrating) -> None:
+        self._venue = venue
+        self._day = day
+        self._door = Door(venue.config.person, venue.config.station)
+        self._deeds = Deeds(venue, day, calibrating)
 
     def reconfigured(self) -> None:
         """Persons and stations may be others now."""
-        self._door.know(self._engine.config.person, self._engine.config.station)
+        self._door.know(self._venue.config.person, self._venue.config.station)
 
     def inbound(self, message: Inbound) -> None:
         """A receipt or a command from a broker. What is not exactly right changes nothing and is an alarm."""
         kind = message.topic.partition("/")[0]
-        engine = self._engine
+        venue = self._venue
         try:
             if kind == "receipt":
-                receipt = self._door.receipt(message, engine.book.stream_of)
-                engine.book.receive(receipt.hash, receipt.station, message.at)
-                engine.show(message.at)
+                receipt = self._door.receipt(message, venue.book.stream_of)
+                venue.book.receive(receipt.hash, receipt.station, message.at)
+                venue.show(message.at)
             else:
-                self._obey(self._door.command(message, engine.out.nonces(message.sink)), message.sink)
+                self._obey(self._door.command(message, venue.out.nonces(message.sink)), message.sink)
         except Refused as error:
             what = text("refused", message.topic, error.args[0])
-            engine.find_all(happening(f"{kind}-refused", message.at, what, str(error)))
+            venue.find_all(happening(f"{kind}-refused", message.at, what, str(error)))
 
     def command(self, command: Command) -> None:
         """From the local socket, by a person whose PIN was right."""
@@ -71,24 +73,24 @@ class Acts:
 
     def _obey(self, command: Command, sink: str) -> None:
         """A proven command over MQTT; its answer goes to `response/{verb}`."""
-        engine, error, result = self._engine, None, None
+        venue, error, result = self._venue, None, None
         try:
             result = self._from_afar(command, sink)
         except Refused as refused:
             error = again(refused)
         answer = payloads.response(
-            engine.origin, command.at, command.verb, id_=command.id, ok=error is None, error=error, result=result
+            venue.origin, command.at, command.verb, id_=command.id, ok=error is None, error=error, result=result
         )
-        engine.out.say(answer.topic, answer.payload)
+        venue.out.say(answer.topic, answer.payload)
 
     def _from_afar(self, command: Command, sink: str) -> dict[str, Any]:
         if command.verb == "ping":
             return {}
         if command.verb == "resend":
             return self._resend(command)
-        main = self._engine.config.mqtt
+        main = self._venue.config.mqtt
         broker = main if sink == "mqtt" or main is None else main.second
-        page = self._engine.book.pages.get(command.alarm or "")
+        page = self._venue.book.pages.get(command.alarm or "")
         custody = page is not None and page.definition.custody
         local = command.verb == "retire" or (command.verb == "reset" and custody)
         if command.verb == "drill" and command.arguments.get("test"):
@@ -101,27 +103,27 @@ class Acts:
         """A range of a stream, for a station that serves it and missed something."""
         asked = command.arguments
         stream = next((name for name in STREAMS if name == asked.get("stream")), None)
-        served = next((s.streams for s in self._engine.config.station if s.id == command.by), ())
+        served = next((s.streams for s in self._venue.config.station if s.id == command.by), ())
         if stream is None or stream not in served:
             raise Refused(say("{station} does not serve the stream {stream}", station=command.by, stream=stream))
         first, last = asked.get("first"), asked.get("last")
         if not (isinstance(first, int) and isinstance(last, int) and 0 < first <= last < first + MOST_RESENT):
             raise Refused(say("name the first and the last seq, at most {most} events at once", most=MOST_RESENT))
-        self._engine.out.resend(Piece(stream, str(asked.get("run")), first, last))
+        self._venue.out.resend(Piece(stream, str(asked.get("run")), first, last))
         return {"stream": stream, "first": first, "last": last}
 
     def _act(self, command: Command) -> dict[str, Any]:
         """Do as a person says; for an alarm the alarm as it stands then. Raises Refused."""
-        engine = self._engine
-        engine.day.check(command)
+        venue = self._venue
+        self._day.check(command)
         if command.verb in self._deeds.known:
             answer = self._deeds.known[command.verb](command)
-            engine.show(command.at)
+            venue.show(command.at)
             return answer
         signal = _SIGNALS.get(command.verb)
         if signal is None:
             raise Refused(say("{verb} is not something this gateway does", verb=command.verb))
-        if command.alarm is None or command.alarm not in engine.book.pages:
+        if command.alarm is None or command.alarm not in venue.book.pages:
             raise Refused(say("there is no alarm {alarm} here", alarm=repr(command.alarm)))
         lasting = command.arguments.get("for_s")
         given = Given(
@@ -132,6 +134,6 @@ class Acts:
             revision=command.revision,
             for_s=float(lasting) if isinstance(lasting, int | float) else None,
         )
-        engine.book.signal(command.alarm, signal, command.at, given)
-        engine.show(command.at)
-        return engine.answers.summary(engine.book.pages[command.alarm])
+        venue.book.signal(command.alarm, signal, command.at, given)
+        venue.show(command.at)
+        return summary(venue.book.pages[command.alarm], venue.book.zone)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.accept.plan import plan
 from gateway.board import unit_of
 from gateway.book import Page, Sent
 from gateway.catalogue import say, sentence
+from gateway.day.day import Day
 from gateway.errors import Refused
 from gateway.health import DeviceWatch
 from gateway.moment import Moment
+from gateway.summary import summary
 from gateway.values import Question, SinkState
-
-if TYPE_CHECKING:  # the engine asks us, and we read the engine
-    from gateway.engine import Engine
+from gateway.venue import Venue
 
 RECENT = 5  # events whose way is told
 
@@ -24,15 +24,16 @@ RECENT = 5  # events whose way is told
 class Answers:
     """Owned by the engine's thread."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, venue: Venue, day: Day) -> None:
+        self._venue = venue
+        self._day = day
         self._known: Mapping[str, Callable[[Question], dict[str, Any]]] = {
             "status": lambda question: {"status": self.status(question.at)},
-            "alarms": lambda _question: {"alarms": [self.summary(page) for page in self._engine.book.standing()]},
+            "alarms": lambda _question: {"alarms": [*map(self._summary, self._venue.book.standing())]},
             "points": lambda question: {"points": self._points(question.at)},
             "why": self._why,
             "limits": self._limits,
-            "accept": lambda question: {"plan": plan(self._engine, question.at)},
+            "accept": lambda question: {"plan": plan(self._venue, self.status(question.at), question.at)},
         }
 
     def answer(self, question: Question) -> None:
@@ -45,60 +46,47 @@ class Answers:
 
     def status(self, now: Moment) -> dict[str, Any]:
         """How the gateway is. Unknown is said to be unknown."""
-        engine = self._engine
-        origin, book = engine.book.origin, engine.book
-        phase = engine.points.calendar.phase(now)
+        venue = self._venue
+        origin, book = venue.book.origin, venue.book
+        phase = venue.points.calendar.phase(now)
         return {
             "venue": origin.venue,
             "simulated": origin.simulated,
             "time": now.text(origin.zone),
             "clock": now.clock.value,
             "run": origin.run,
-            "configuration": engine.config_sha256,
+            "configuration": venue.config_sha256,
             "phase": sorted(phase.names),
             "session": phase.session,
-            **engine.day.status(now),
+            **self._day.status(now),
             "alarms": len(book.standing()),
             "unacknowledged": book.unacknowledged(),
-            "contacts": {name: watch.state.value for name, watch in engine.watches.items()},
-            "seals": {name: watch.seal for name, watch in engine.watches.items() if watch.seal is not None},
-            "devices": {name: _device(watch, now) for name, watch in engine.health.devices.items()},
-            "screening": {name: gate.describe(now, engine.points.calendar) for name, gate in engine.gates.items()},
-            "lamps": {name: step.value for name, step in engine.lamps.steps().items()},
-            "brokers": {name: self._link(name, each, now) for name, each in engine.links.items()},
-            "storage": {name: say(state.error) if state.error else "ok" for name, state in engine.storage.items()},
-            "card": engine.out.card(),
-            "stored": engine.stored,
+            "contacts": {name: watch.state.value for name, watch in venue.watches.items()},
+            "seals": {name: watch.seal for name, watch in venue.watches.items() if watch.seal is not None},
+            "devices": {name: _device(watch, now) for name, watch in venue.health.devices.items()},
+            "screening": {name: gate.describe(now, venue.points.calendar) for name, gate in venue.gates.items()},
+            "lamps": {name: step.value for name, step in venue.lamps.steps().items()},
+            "brokers": {name: self._link(name, each, now) for name, each in venue.links.items()},
+            "storage": {name: say(state.error) if state.error else "ok" for name, state in venue.storage.items()},
+            "card": venue.out.card(),
+            "stored": venue.stored,
             "last_event": book.chain.number,
         }
 
     def _link(self, name: str, link: SinkState, now: Moment) -> dict[str, Any]:
         """With the age of the last message of our own that came back through the broker, while it is connected."""
-        canary = self._engine.canaries.get(name)
+        canary = self._venue.canaries.get(name)
         found: dict[str, Any] = {"state": link.state, "detail": link.detail}
         if canary is not None and canary.at >= link.at and link.state == "connected":
             found["canary_age_s"] = round(now.seconds_since(canary.at), 1)
             found["round_trip_ms"] = round(canary.round_trip_s * 1000, 1)
         return found
 
-    def summary(self, page: Page) -> dict[str, Any]:
-        alarm, zone = page.alarm, self._engine.book.zone
-        return {
-            "alarm": page.definition.name,
-            "kind": page.definition.kind,
-            "severity": page.definition.severity,
-            "state": alarm.shown.value,
-            "condition": alarm.condition,
-            "activation": alarm.activation,
-            "revision": alarm.revision,
-            "since": alarm.raised.text(zone) if alarm.raised is not None else "",
-            "by": alarm.acknowledged_by,
-            "received_by": list(alarm.received_by),
-            "text": page.evidence.what,
-        }
+    def _summary(self, page: Page) -> dict[str, Any]:
+        return summary(page, self._venue.book.zone)
 
     def _points(self, now: Moment) -> list[dict[str, Any]]:
-        board = self._engine.points.board
+        board = self._venue.points.board
         found = []
         for name in board.names():
             seen = board.seen(name, now)
@@ -110,24 +98,24 @@ class Answers:
 
     def _why(self, question: Question) -> dict[str, Any]:
         """Why an alarm is as it is: itself, its rule with the window that puts it in force, its last events' way."""
-        engine = self._engine
+        venue = self._venue
         name = str(question.arguments.get("alarm"))
-        page = engine.book.pages.get(name)
+        page = venue.book.pages.get(name)
         if page is None:
             raise Refused(say("there is no alarm {alarm} here", alarm=repr(name)))
-        sent = [each for each in engine.book.sent.values() if each.alarm == name][-RECENT:]
+        sent = [each for each in venue.book.sent.values() if each.alarm == name][-RECENT:]
         return {
-            "alarm": self.summary(page),
-            "life": _life(page, question.at, engine.book.zone),
-            "rule": engine.points.explain(name, question.at),
-            "delivery": [_way(each, each.number <= engine.stored) for each in sent],
+            "alarm": self._summary(page),
+            "life": _life(page, question.at, venue.book.zone),
+            "rule": venue.points.explain(name, question.at),
+            "delivery": [_way(each, each.number <= venue.stored) for each in sent],
         }
 
     def _limits(self, question: Question) -> dict[str, Any]:
         """The limits that are in force now: of one point or device, or of all."""
         point = question.arguments.get("point")
-        found = self._engine.points.limits(question.at, None if point is None else str(point))
-        if not found and point is not None and not self._engine.points.knows(str(point)):
+        found = self._venue.points.limits(question.at, None if point is None else str(point))
+        if not found and point is not None and not self._venue.points.knows(str(point)):
             raise Refused(say("there is no point or device {point} here", point=repr(point)))
         return {"limits": found}
 

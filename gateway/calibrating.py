@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.alarm_words import Definition, Given, Signal
 from gateway.calibration import MOST_DRIFT_DB, REFERENCE_DB, Book, Check, Interval
@@ -21,10 +21,8 @@ from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, Moment
 from gateway.noise import is_noise
 from gateway.values import Command, Event
+from gateway.venue import Venue
 from gateway.wording import Text
-
-if TYPE_CHECKING:  # the engine hands commands on, and we act on the engine
-    from gateway.engine import Engine
 
 KIND = "calibration"
 LONGEST_S = 900.0  # a calibrator that is forgotten on a microphone must not silence a venue
@@ -44,39 +42,39 @@ VOIDED = N_(
 class Calibrating:
     """Owned by the engine's thread."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
         self._begun: dict[str, Moment] = {}
 
     def definitions(self) -> Iterator[tuple[Definition, Text]]:
         for name in self._meters():
-            place = self._engine.config.device[name].place
+            place = self._venue.config.device[name].place
             yield Definition(page_of(name), KIND, "low", "environment", place), both(FIRST, **_words(name, "-"))
 
     def command(self, command: Command) -> dict[str, Any]:
         """Raises Refused."""
-        engine, name = self._engine, str(command.arguments.get("name") or "")
+        venue, name = self._venue, str(command.arguments.get("name") or "")
         if name not in self._meters():
             raise Refused(say("{name} is no sound level meter here", name=repr(name)))
         if command.arguments.get("begin"):
             return self._begin(command, name)
         check = self._check(command, name)
         interval = self._interval(check)
-        engine.find_all([_finding(command, check, interval)])
+        venue.find_all([_finding(command, check, interval)])
         self._begun.pop(name, None)
-        engine.out.calibrating(name, None)
+        venue.out.calibrating(name, None)
         drift = None if interval is None else interval.drift
         what = said_of(check, drift)
         return {"device": name, "level": check.level, "drift": drift, "text": say(what[0], **what[1])}
 
     def _begin(self, command: Command, name: str) -> dict[str, Any]:
-        engine, now = self._engine, command.at
+        venue, now = self._venue, command.at
         self._begun[name] = now
-        engine.out.calibrating(name, now.after(LONGEST_S))
+        venue.out.calibrating(name, now.after(LONGEST_S))
         words = _words(name, command.by)
         evidence = Evidence(both(BEGUN, **words), reason="calibration-begun")
         given = Given(by=command.by, note=command.note, reason="calibration-begun")
-        engine.find_all([Finding(page_of(name), Signal.UPDATE, now, evidence, given)])
+        venue.find_all([Finding(page_of(name), Signal.UPDATE, now, evidence, given)])
         return {"device": name, "text": say(BEGUN, **words)}
 
     def _check(self, command: Command, name: str) -> Check:
@@ -100,12 +98,12 @@ class Calibrating:
 
     def _interval(self, check: Check) -> Interval | None:
         """From the check before to this one; it is kept on the page, over restarts too."""
-        memory = self._engine.book.pages[page_of(check.device)].memory
+        memory = self._venue.book.pages[page_of(check.device)].memory
         return None if memory is None else Interval(Check(**memory), check)
 
     def _meters(self) -> set[str]:
-        names = {name.partition("/")[0] for name in self._engine.points.board.names() if is_noise(name)}
-        return names & set(self._engine.config.device)
+        names = {name.partition("/")[0] for name in self._venue.points.board.names() if is_noise(name)}
+        return names & set(self._venue.config.device)
 
 
 def page_of(device: str) -> str:

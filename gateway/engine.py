@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from gateway import book, gates, payloads
+from gateway import gates, payloads
 from gateway.acts import Acts
 from gateway.alarms import Given, Signal, Step, Transition
 from gateway.answers import Answers
@@ -46,14 +46,12 @@ from gateway.health import (
     system_definitions,
     text,
 )
-from gateway.lamp import LampStep
 from gateway.lamps import Lamps
 from gateway.moment import Moment
 from gateway.payloads import Origin
 from gateway.points import Points
 from gateway.publisher import Publisher
 from gateway.seals import Seals
-from gateway.sinks.feeder import Piece
 from gateway.snapshots import from_json
 from gateway.unstored import Unstored
 from gateway.values import (
@@ -72,7 +70,6 @@ from gateway.values import (
     LineHealth,
     Lost,
     MachineState,
-    Notice,
     NotTaken,
     PathState,
     PointsRefused,
@@ -86,31 +83,13 @@ from gateway.values import (
     Stored,
     Tick,
 )
+from gateway.venue import Outputs
 from gateway.watches import TAGGED, ContactWatch
 
 log = logging.getLogger(__name__)
 
 HEAD_EVERY_S = 30.0
 REFUSED_FROM = 128  # MQTT 5 reason codes
-
-
-class Outputs(book.Outputs, Protocol):
-    """Where everything goes. Every method only puts on a queue."""
-
-    def readings(self, readings: Readings) -> None: ...
-    def lamp(self, contact: str, step: LampStep, *, sound: bool) -> None: ...
-    def say(self, topic: str, payload: bytes) -> None: ...
-    def resend(self, piece: Piece) -> None: ...
-    def storage(self, *, failing: bool) -> None: ...
-    def nonces(self, sink: str) -> tuple[str, ...]: ...
-    def hurry(self, sink: str | None) -> None: ...
-    def call(self, notice: Notice) -> None: ...
-    def siren(self, *, on: bool) -> None: ...
-    def alive(self) -> None: ...
-    def card(self) -> dict[str, Any]: ...
-    def session(self, *, on: bool) -> None: ...
-    def retire(self, name: str) -> None: ...
-    def calibrating(self, device: str, until: Moment | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +143,10 @@ class Engine:
         self._unstored = Unstored(ledger.chain.heads, ledger.chain.number, RECENT, ledger.knows)
         self.publisher = Publisher(ledger, outputs)
         self.lamps = Lamps(ledger, outputs)
-        self.answers = Answers(self)
         self.day = Day(self)
+        self.answers = Answers(self, self.day)
         self.calibrating = Calibrating(self)
-        self.acts = Acts(self)
+        self.acts = Acts(self, self.day, self.calibrating)
         self.seals = Seals()
         self.burden = Burden()
         self.escalation = Escalation(ledger, outputs, self._silent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from drivers.base import Quality
 from drivers.contact import ContactState
@@ -17,10 +17,8 @@ from gateway.day.wording import AIRED, AIRING_STEP, DOOR_OPEN_AFTER
 from gateway.errors import Refused
 from gateway.findings import Evidence, Finding
 from gateway.moment import ClockState, Moment
+from gateway.venue import Venue
 from gateway.wording import Text
-
-if TYPE_CHECKING:  # the day asks us, and we read the engine
-    from gateway.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +58,13 @@ class Room:
 class AiringWatch:
     """Owned by the engine's thread."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
         self._rooms: dict[str, Room] = {}
 
     @property
     def _tables(self) -> Mapping[str, Airing]:
-        return self._engine.config.airing
+        return self._venue.config.airing
 
     def definitions(self) -> Iterator[tuple[Definition, Text]]:
         for room in self._tables:
@@ -115,7 +113,7 @@ class AiringWatch:
         """The door is to be closed after the airing; a contact that tells nothing proves nothing."""
         for room, table in self._tables.items():
             state = self._rooms.get(room, Room())
-            watch = self._engine.watches.get(table.door or "")
+            watch = self._venue.watches.get(table.door or "")
             if state.aired is None or watch is None:
                 continue
             closed = watch.state is ContactState.SAFE
@@ -140,9 +138,9 @@ class AiringWatch:
     def _ppm(self, room: str, now: Moment) -> float | None:
         """CO2 as it is now; None unless the value is good."""
         point = self._tables[room].co2
-        if point is None or not self._engine.points.knows(point):
+        if point is None or not self._venue.points.knows(point):
             return None
-        seen = self._engine.points.board.seen(point, now)
+        seen = self._venue.points.board.seen(point, now)
         return None if seen.quality is not Quality.GOOD or seen.value is None else round(seen.value, 0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.alarm_words import Definition, Given, Signal
 from gateway.calendar import Span
@@ -26,10 +26,8 @@ from gateway.errors import Refused
 from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, Moment
 from gateway.values import Command, ConfigurationWaits
+from gateway.venue import Venue
 from gateway.wording import Text
-
-if TYPE_CHECKING:  # the engine asks us, and we read the engine
-    from gateway.engine import Engine
 
 AIRING_STEPS = ("disinfection-start", "disinfection-end", "ventilation-start", "ventilation-end")
 LOG, STAGE_PAGE = "log", "stage"  # pages that are never raised: where entries and stages are recorded
@@ -38,14 +36,14 @@ LOG, STAGE_PAGE = "log", "stage"  # pages that are never raised: where entries a
 class Day:
     """Owned by the engine's thread."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.duties = DutyWatch.of(engine.config, engine.book.zone)
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self.duties = DutyWatch.of(venue.config, venue.book.zone)
         self._pairs = Pairs({})
-        self.trials = Trials(engine)
-        self.lost = LostWatch(engine)
-        self.airing = AiringWatch(engine)
-        self.zero = ZeroReports(engine.config, engine.book.zone)
+        self.trials = Trials(venue, self.check)
+        self.lost = LostWatch(venue)
+        self.airing = AiringWatch(venue)
+        self.zero = ZeroReports(venue.config, venue.book.zone)
         self.sealing = Sealing()
         self._stage: Stage | None = None
         self._recalled = False
@@ -74,7 +72,7 @@ class Day:
 
     def recall(self, now: Moment) -> None:
         """After every alarm was entered: what the run before has kept."""
-        pages = self._engine.book.pages
+        pages = self._venue.book.pages
         for kind in self.duties.duties:
             if (memory := pages[alarm_of(kind)].memory) is not None and kind not in self.duties.kept:
                 self.duties.recall(kind, memory, now)
@@ -86,7 +84,7 @@ class Day:
 
     def _recall_parts(self, now: Moment) -> None:
         """Once a run: afterwards the parts know better than their pages."""
-        kept = {name: page.memory for name, page in self._engine.book.pages.items() if page.memory is not None}
+        kept = {name: page.memory for name, page in self._venue.book.pages.items() if page.memory is not None}
         if (memory := kept.get(lost_watch.PAGE)) is not None:
             self.lost.recall(memory, now)
         if (memory := kept.get(zero_report.PAGE)) is not None:
@@ -99,18 +97,18 @@ class Day:
 
     def reconfigured(self, config: Config) -> None:
         """What did not change keeps how far it is done."""
-        kept, self.duties = self.duties.kept, DutyWatch.of(config, self._engine.book.zone)
+        kept, self.duties = self.duties.kept, DutyWatch.of(config, self._venue.book.zone)
         self.duties.kept = kept
         self.lost.moved_again()
-        before, self.zero = self.zero, ZeroReports(config, self._engine.book.zone)
+        before, self.zero = self.zero, ZeroReports(config, self._venue.book.zone)
         self.zero.last_ns = before.last_ns
 
     def start(self, now: Moment) -> None:
         """The program begins: what it missed of a session is lost time."""
-        self._engine.out.session(on=stage(self._engine.points.calendar, now) is Stage.SESSION)
+        self._venue.out.session(on=stage(self._venue.points.calendar, now) is Stage.SESSION)
         last, self.last_sign = self.last_sign, None
         if last is not None:
-            self._engine.find_all(list(self.lost.resumed(last, now)))
+            self._venue.find_all(list(self.lost.resumed(last, now)))
 
     # ---- time ----------------------------------------------------------------------------------------------------
 
@@ -119,11 +117,11 @@ class Day:
         yield from self.trials.records(now)
         yield from self.lost.tick(now)
         yield from self.airing.tick(now)
-        calendar = self._engine.points.calendar
-        stored = self._engine.config.custody is not None and calendar.span("custody", now) is not None
+        calendar = self._venue.points.calendar
+        stored = self._venue.config.custody is not None and calendar.span("custody", now) is not None
         on = stored or calendar.span("exam-day", now) is not None
-        yield from self.zero.tick(now, self._engine.book.pages.values(), on=on)
-        custody = None if self._engine.config.custody is None else stored
+        yield from self.zero.tick(now, self._venue.book.pages.values(), on=on)
+        custody = None if self._venue.config.custody is None else stored
         last_s = max((end_s for _, end_s in calendar.sessions()), default=None)
         if self.sealing.due(last_s, now, custody=custody):
             yield from self._sealed(now, Given(reason="record-sealed"))
@@ -131,15 +129,15 @@ class Day:
 
     def _since(self, now: Moment) -> Moment | None:
         """When custody began, while it holds."""
-        span: Span | None = self._engine.points.calendar.span("custody", now)
+        span: Span | None = self._venue.points.calendar.span("custody", now)
         if span is None or span.start is None:
             return None
         return now.after(span.start.timestamp() - now.wall_ns / NANO)
 
     def _stages(self, now: Moment) -> Iterator[Finding]:
-        found = stage(self._engine.points.calendar, now)
+        found = stage(self._venue.points.calendar, now)
         before, self._stage = self._stage, found
-        self._engine.out.session(on=found is Stage.SESSION)
+        self._venue.out.session(on=found is Stage.SESSION)
         if before not in (None, found):
             details = {"stage": found.value}
             yield self._record(
@@ -151,7 +149,7 @@ class Day:
     def check(self, command: Command, verb: str | None = None) -> None:
         """Refuses, in a session, what would put something out of use; the attempt is on record."""
         verb = verb or command.verb
-        if verb not in LOCKED or stage(self._engine.points.calendar, command.at) is not Stage.SESSION:
+        if verb not in LOCKED or stage(self._venue.points.calendar, command.at) is not Stage.SESSION:
             return
         name = command.alarm or str(command.arguments.get("name") or "-")
         if name == "custody":  # has its own conditions, and disarms nothing before them
@@ -159,7 +157,7 @@ class Day:
         what = both(REFUSED_IN_SESSION, verb=verb, name=name, by=command.by)
         details = {"verb": verb, "name": name}
         given = Given(by=command.by, note=command.note, reason="refused-in-session")
-        self._engine.find_all([self._record(STAGE_PAGE, command.at, what, given.reason or "", details, given=given)])
+        self._venue.find_all([self._record(STAGE_PAGE, command.at, what, given.reason or "", details, given=given)])
         raise Refused(say("not in a session: {verb} is refused until it is over", verb=verb))
 
     def configuration_waits(self, message: ConfigurationWaits) -> None:
@@ -168,11 +166,11 @@ class Day:
         template = CONFIGURATION_WAITS if message.why is None else CONFIGURATION_URGENT
         what = both(template, sha256=message.sha256[:12], why=message.why)
         details = {"sha256": message.sha256, "why": message.why}
-        self._engine.find_all([self._record(STAGE_PAGE, message.at, what, reason, details)])
+        self._venue.find_all([self._record(STAGE_PAGE, message.at, what, reason, details)])
 
     def status(self, now: Moment) -> dict[str, Any]:
-        calendar = self._engine.points.calendar
-        custody = self._engine.config.custody is not None
+        calendar = self._venue.points.calendar
+        custody = self._venue.config.custody is not None
         return {
             "stage": stage(calendar, now).value,
             "frozen": frozen(calendar, now, custody=custody),
@@ -193,8 +191,8 @@ class Day:
         if by is None:
             text = say("noted; a second person must enter {kind} within 2 minutes", kind=kind)
             return {"entry": kind, "by": [command.by], "done": False, "text": text}
-        self._engine.find_all(list(self._entries[kind](command, kind, by)))
-        head = self._engine.book.chain.heads.get("custody")
+        self._venue.find_all(list(self._entries[kind](command, kind, by)))
+        head = self._venue.book.chain.heads.get("custody")
         event = None if head is None else {"run": head.run, "seq": head.seq, "hash": head.hash}
         said_of = {"entry": kind, "by": list(by), "done": True, "custody": event}
         return said_of | {"text": say("entered: {kind}", kind=kind)}
@@ -223,16 +221,16 @@ class Day:
         yield from self._sealed(command.at, Given(by=", ".join(by), note=command.note, reason="record-sealed"))
 
     def _sealed(self, now: Moment, given: Given) -> Iterator[Finding]:
-        engine = self._engine
-        last_s = max((end_s for _, end_s in engine.points.calendar.sessions()), default=None)
-        yield from self.sealing.seal(dict(engine.book.chain.heads), last_s, engine.book.zone, now, given)
+        venue = self._venue
+        last_s = max((end_s for _, end_s in venue.points.calendar.sessions()), default=None)
+        yield from self.sealing.seal(dict(venue.book.chain.heads), last_s, venue.book.zone, now, given)
 
     def _noted(self, command: Command, kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
         said = arguments_of(command)
         yield self._entry(command, kind, by, both(SAID[kind], by=", ".join(by), note=command.note or "-", **said), said)
 
     def _incident(self, command: Command, kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
-        book = self._engine.book
+        book = self._venue.book
         sensed = prefilled(
             Stands(page.definition.name, page.definition.kind) for page in book.standing() if not page.alarm.drill
         )
@@ -243,7 +241,7 @@ class Day:
 
     def _second_measurement(self, command: Command, _kind: str, by: tuple[str, ...]) -> Iterator[Finding]:
         said = arguments_of(command)
-        gate = self._engine.gates.get(said["gate"])
+        gate = self._venue.gates.get(said["gate"])
         if gate is None:
             raise Refused(say("there is no entrance {name} here", name=repr(said["gate"])))
         try:

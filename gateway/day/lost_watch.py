@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from drivers.contact import ContactState
 from drivers.quantities import QUANTITIES
@@ -19,10 +19,8 @@ from gateway.errors import Refused
 from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, Moment
 from gateway.rules import Rule
+from gateway.venue import Venue
 from gateway.wording import Text
-
-if TYPE_CHECKING:  # the day asks us, and we read the engine
-    from gateway.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +39,8 @@ _CONTACTS: Mapping[str, Literal["power", "fire"]] = {"power": "power", "fire": "
 class LostWatch:
     """Owned by the engine's thread."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
         self._open: dict[str, Disturbance] = {}
         self._said: dict[str, Seen] = {}  # what persons have entered, by its kind
         self._moved: dict[str, float] = {}  # session: its new end, seconds since 1970
@@ -94,18 +92,18 @@ class LostWatch:
 
     @property
     def _calendar(self) -> Calendar:
-        return self._engine.points.calendar
+        return self._venue.points.calendar
 
     def _seen(self) -> dict[str, Seen]:
         found = list(self._said.values())
-        for name, watch in self._engine.watches.items():
+        for name, watch in self._venue.watches.items():
             if (kind := _CONTACTS.get(watch.config.kind)) is not None:
                 known = watch.state in (ContactState.ACTIVE, ContactState.SAFE)
                 found.append(Seen(kind, name, watch.state is ContactState.ACTIVE if known else None, watch.since))
-        for rule in self._engine.points.rules.values():
+        for rule in self._venue.points.rules.values():
             quantity = quantity_in(rule.point)
             if quantity is not None and QUANTITIES[quantity].kind == "noise" and rule.limit is not None:
-                alarm = self._engine.book.pages[rule.name].alarm
+                alarm = self._venue.book.pages[rule.name].alarm
                 found.append(Seen("noise", rule.name, alarm.condition, _turned(rule, alarm)))
         return {f"{each.kind}:{each.name}": each for each in found}
 
@@ -144,7 +142,7 @@ class LostWatch:
         yield self._record(what, "session-moved", details, now, Given(by=by, note=note, reason="session-moved"))
 
     def _end_of(self, times: tuple[float, float], until: str) -> float:
-        zone = self._engine.book.zone
+        zone = self._venue.book.zone
         try:
             clock = time.fromisoformat(until)
         except ValueError as error:
@@ -159,7 +157,7 @@ class LostWatch:
     # ---- the record ----------------------------------------------------------------------------------------------
 
     def _began(self, one: Disturbance, now: Moment) -> Finding:
-        zone = self._engine.book.zone
+        zone = self._venue.book.zone
         start = f"{one.start.local(zone):%H:%M:%S}"
         what = both(DISTURBANCE_BEGAN, session=one.session, cause=both(CAUSES[one.kind]), name=one.name, start=start)
         details = {"cause": one.kind, "name": one.name, "session": one.session, "listening": one.listening}
@@ -169,7 +167,7 @@ class LostWatch:
         one = ended.disturbance
         words = {"session": one.session, "cause": both(CAUSES[one.kind]), "name": one.name}
         what = both(DISTURBANCE_ENDED, lost_s=f"{ended.lost_s:.1f}", **words)
-        return self._record(what, "disturbance-ended", ended.details(self._engine.book.zone), now)
+        return self._record(what, "disturbance-ended", ended.details(self._venue.book.zone), now)
 
     def _record(
         self, what: Text, reason: str, details: Mapping[str, Any], now: Moment, given: Given | None = None
@@ -190,7 +188,7 @@ class LostWatch:
         }
 
     def _text(self, second: float) -> str:
-        return datetime.fromtimestamp(second, tz=self._engine.book.zone).isoformat()
+        return datetime.fromtimestamp(second, tz=self._venue.book.zone).isoformat()
 
 
 def _turned(rule: Rule, alarm: Alarm) -> Moment | None:

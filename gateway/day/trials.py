@@ -5,9 +5,9 @@ A drill is an alarm of its own (`NAME-drill`), marked in every message, and walk
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from drivers.contact import ContactState
 from gateway.alarm_words import Alarm, Given, Signal, State, Transition
@@ -18,12 +18,11 @@ from gateway.day.wording import DRILL_RECORD
 from gateway.errors import Refused
 from gateway.findings import Evidence, Finding
 from gateway.moment import Moment
+from gateway.summary import summary
 from gateway.values import Command
+from gateway.venue import Venue
 from gateway.watches import ContactWatch
 from gateway.wording import STANDS
-
-if TYPE_CHECKING:  # the engine hands commands on, and we act on the engine
-    from gateway.engine import Engine
 
 
 @dataclass(slots=True)
@@ -49,8 +48,9 @@ class Hops:
 class Trials:
     """Owned by the engine's thread."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, venue: Venue, check: Callable[[Command, str], None]) -> None:
+        self._venue = venue
+        self._check = check  # refuses what the stage of the day forbids
         self._running: dict[str, Hops] = {}  # by the drill's alarm
         self._over: list[tuple[Hops, str]] = []  # to be recorded, with how it ended
 
@@ -62,8 +62,8 @@ class Trials:
             return self._end(command)
         if command.arguments.get("test"):
             return self._test(command)
-        engine = self._engine
-        watch = engine.watches.get(command.alarm or "")
+        venue = self._venue
+        watch = venue.watches.get(command.alarm or "")
         if watch is None or watch.config.kind != "leak":
             raise Refused(say("{name} is no leak button here", name=repr(command.alarm)))
         self._nothing_real()
@@ -71,27 +71,27 @@ class Trials:
             raise Refused(say("the contact {name} is being tested", name=watch.name))
         given = Given(by=command.by, note=command.note, reason="drill")
         what = both(STANDS["drill"], name=watch.name, place=watch.config.place or "-")
-        page = engine.book.pages[drill_of(watch.name)]
-        engine.book.signal(drill_of(watch.name), Signal.DRILL, command.at, given, Evidence(what, reason="drill"))
-        return engine.answers.summary(page)
+        page = venue.book.pages[drill_of(watch.name)]
+        venue.book.signal(drill_of(watch.name), Signal.DRILL, command.at, given, Evidence(what, reason="drill"))
+        return summary(page, venue.book.zone)
 
     def _test(self, command: Command) -> dict[str, Any]:
-        engine, now = self._engine, command.at
-        engine.day.check(command, "test")
-        watch = engine.watches.get(command.alarm or "")
+        venue, now = self._venue, command.at
+        self._check(command, "test")
+        watch = venue.watches.get(command.alarm or "")
         if watch is None:
             raise Refused(say("there is no contact {name} here", name=repr(command.alarm)))
         self._nothing_real()
         if not command.by:
             raise Refused(say("who asks? This is done only by a named person"))
-        if watch.trial is not None or engine.book.pages[drill_of(watch.name)].alarm.state is not State.NORMAL:
+        if watch.trial is not None or venue.book.pages[drill_of(watch.name)].alarm.state is not State.NORMAL:
             raise Refused(say("the contact {name} is being tested", name=watch.name))
         if watch.state is not ContactState.SAFE:
             raise Refused(say("the contact {name} is not in its safe state: bring it there first", name=watch.name))
         watch.trial = Trial(command.by, command.note, now.after(TEST_S))
-        engine.find_all([self._asked(watch, command)])
+        venue.find_all([self._asked(watch, command)])
         said = say("press {name} once, shortly, within 60 s; a second press or a long one is real", name=watch.name)
-        return {"contact": watch.name, "until": watch.trial.until.text(engine.book.zone), "text": said}
+        return {"contact": watch.name, "until": watch.trial.until.text(venue.book.zone), "text": said}
 
     def _asked(self, watch: ContactWatch, command: Command) -> Finding:
         text = both(STANDS["test-asked"], name=watch.name, place=watch.config.place or "-", by=command.by)
@@ -99,19 +99,19 @@ class Trials:
         return Finding(watch.name, Signal.UPDATE, command.at, Evidence(text, reason="test-asked"), given)
 
     def _end(self, command: Command) -> dict[str, Any]:
-        engine = self._engine
+        venue = self._venue
         name = drill_of(command.alarm or "")
-        page = engine.book.pages.get(name)
+        page = venue.book.pages.get(name)
         if page is None or not (page.alarm.drill and page.alarm.standing):
             raise Refused(say("no drill of {name} is going on", name=repr(command.alarm)))
         given = Given(by=command.by, note=command.note, reason="drill-ended")
-        engine.book.signal(name, Signal.EXPIRE, command.at, given)
-        engine.find_all(self.records(command.at))
-        return engine.answers.summary(page)
+        venue.book.signal(name, Signal.EXPIRE, command.at, given)
+        venue.find_all(self.records(command.at))
+        return summary(page, venue.book.zone)
 
     def _nothing_real(self) -> None:
         """Nothing real is ever mixed with a drill."""
-        for page in self._engine.book.pages.values():
+        for page in self._venue.book.pages.values():
             if _real(page):
                 raise Refused(say("no drill while {alarm} stands", alarm=page.definition.name))
 
@@ -119,7 +119,7 @@ class Trials:
 
     def press(self, finding: Finding) -> None:
         """The press of a test. Should its drill not be possible after all, it is real."""
-        book, contact = self._engine.book, finding.alarm.removesuffix("-drill")
+        book, contact = self._venue.book, finding.alarm.removesuffix("-drill")
         try:
             book.find(finding)
         except Refused:
@@ -127,11 +127,11 @@ class Trials:
 
     def settle(self, now: Moment) -> None:
         """A drill is over as soon as something real of custody stands."""
-        book = self._engine.book
+        book = self._venue.book
         if self._running and any(_real(page) for page in book.pages.values()):
             for name in tuple(self._running):
                 book.signal(name, Signal.EXPIRE, now, Given(reason="real-alarm"))
-        for watch in self._engine.watches.values():
+        for watch in self._venue.watches.values():
             if watch.trial is not None and watch.trial.pressed is None and any(map(_real, book.pages.values())):
                 watch.trial = None
 
@@ -174,8 +174,8 @@ class Trials:
             yield Finding(drill_of(hops.contact), Signal.UPDATE, now, evidence, given)
 
     def _details(self, hops: Hops, ended: str) -> dict[str, Any]:
-        config, zone = self._engine.config, self._engine.book.zone
-        stream = self._engine.book.pages[drill_of(hops.contact)].definition.stream
+        config, zone = self._venue.config, self._venue.book.zone
+        stream = self._venue.book.pages[drill_of(hops.contact)].definition.stream
         sinks = [] if config.mqtt is None else ["mqtt"] if config.mqtt.second is None else ["mqtt", "second"]
         stations = [station.id for station in config.station if stream in station.streams]
         known = hops.raised is not None
