@@ -30,11 +30,11 @@ from gateway.day.stages import Stage, stage
 from gateway.engine import Engine, NewBroker, Reconfigured
 from gateway.engine_thread import EngineThread
 from gateway.errors import Refused
-from gateway.health import brought_back
 from gateway.inbox import Inbox
 from gateway.journal import restored
 from gateway.journal.alive import AliveWriter, read_alive
 from gateway.journal.chain import Chain, Identity, new_run
+from gateway.journal.events_ageing import KeepEvents
 from gateway.journal.latches import read_latches
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.reader import EventReader
@@ -47,6 +47,7 @@ from gateway.moment import NANO, Clock, Moment, SystemClock
 from gateway.notify import Notifier
 from gateway.payloads import Origin
 from gateway.platform import board_serial
+from gateway.record_findings import brought_back
 from gateway.sinks.feeder import Feeder
 from gateway.sinks.influx import InfluxSink, Sources
 from gateway.sinks.modem import Modem
@@ -124,10 +125,13 @@ class App:
         self.plan.set_up(maker)
         record = merged.config.record
         keep = Keep(record.readings_days, record.minutes_days, record.readings_megabytes * MEBI)
-        self.out = Switchboard(state, self.clock, self._inbox.tell, zone, self._notifier, maker, keep)
+        keep_events = KeepEvents(record.events_days, record.events_megabytes * MEBI)
+        self.out = Switchboard(state, self.clock, self._inbox.tell, zone, self._notifier, maker, keep, keep_events)
         self.identity = Identity.open(state, now)
         self.engine = self._engine(now)
         self._build_workers()
+        if loaded is None or not loaded.partial:  # of a broken file nobody can tell whom it would have named
+            self.out.serve(self.plan.sinks(simulated=self.origin.simulated))
 
     # ---- building ------------------------------------------------------------------------------------------------
 
@@ -242,7 +246,6 @@ class App:
         self._platforms: list[Hj212Sink] = []
         links = self.plan.platforms()
         names = {link.sink for link in links}
-        self.out.readings_writer.forget(lambda sink: sink.startswith("hj212-") and sink not in names)
         if self._simulation is not None:  # HJ 212 has no word for it: a bureau would take played values for true
             links = tuple(link for link in links if link.host in HERE)
         if len(links) < len(names):
@@ -431,6 +434,8 @@ class App:
             for worker in self._bureau_workers:
                 worker.start()
         self._keep_armed()
+        if self._loaded is None or not self._loaded.partial:
+            self.out.serve(self.plan.sinks(simulated=self.origin.simulated))
 
     def _renew_sources(self, before: Plan) -> None:
         old, new = before.lines(), self.plan.lines()

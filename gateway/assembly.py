@@ -15,6 +15,7 @@ from gateway.book import Book, Sent
 from gateway.calendar import Calendar
 from gateway.calibration import Meter
 from gateway.config import Config, Mqtt
+from gateway.consistency.far_sides import HERE
 from gateway.errors import Unavailable
 from gateway.health import TIMEOUTS_S, DeviceWatch, Health
 from gateway.home_assistant import discovery
@@ -39,6 +40,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RECENT = 1000  # events of earlier runs whose receipts are still known
+
+
+@dataclass(frozen=True, slots=True)
+class Sinks:
+    """The names under which proof of delivery is kept."""
+
+    events: frozenset[str]
+    readings: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,14 @@ class Plan:
             return {}
         first = Mqtt.model_construct(**{name: getattr(main, name) for name in Mqtt.model_fields})
         return {"mqtt": first} if main.second is None else {"mqtt": first, "second": main.second}
+
+    def sinks(self, *, simulated: bool) -> Sinks:
+        """Whom this configuration sends events and readings to."""
+        brokers = self.brokers()
+        database = {"influxdb"} if self.config.influxdb is not None else set()
+        first = {"mqtt"} if "mqtt" in brokers and brokers["mqtt"].readings else set()
+        platforms = {link.sink for link in self.platforms() if not simulated or link.host in HERE}
+        return Sinks(frozenset(brokers.keys() | database), frozenset(first | database | platforms))
 
     def labels(self, *, simulated: bool = False) -> Labels:
         """What points in a database are tagged with; played ones never pass for those of the venue."""

@@ -8,7 +8,9 @@ from gateway.config_types import Table
 
 
 class Record(Table):
-    """The defaults fit a card of 16 GB with 16 devices at 1 Hz. Nothing that is undelivered goes for its age alone."""
+    """The defaults fit a card of 16 GB with 16 devices at 1 Hz. Nothing that is undelivered goes for its age alone, and
+    no event that is undelivered, without its receipt or of a standing alarm goes at all.
+    """
 
     readings_days: int = Field(default=60, ge=1)  # every single one; then their minute records alone
     minutes_days: int = Field(default=1100, ge=1)

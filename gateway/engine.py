@@ -31,7 +31,6 @@ from gateway.health import (
     configuration,
     custody,
     disarmed,
-    dropped,
     duplicate,
     happening,
     link,
@@ -42,7 +41,6 @@ from gateway.health import (
     points_refused,
     remote,
     still_armed,
-    storage,
     system_definitions,
     text,
 )
@@ -51,11 +49,13 @@ from gateway.moment import Moment
 from gateway.payloads import Origin
 from gateway.points import Points
 from gateway.publisher import Publisher
+from gateway.record_findings import aged, dropped, storage
 from gateway.seals import Seals
 from gateway.snapshots import from_json
 from gateway.unstored import Unstored
 from gateway.values import (
     Accepted,
+    AgedOut,
     BusState,
     Canary,
     CertificateEnds,
@@ -178,6 +178,7 @@ class Engine:
             Reconfigured: self._reconfigured,
             NewBroker: lambda m: self._publish_all(m.at),
             SetAside: lambda m: self.find_all(storage(m)),
+            AgedOut: lambda m: self.find_all(aged(m, self.origin.zone)),
             Dropped: lambda m: self.find_all(dropped(m)),
             SinkState: self._sink,
             Inbound: self.acts.inbound,

@@ -17,7 +17,6 @@ from gateway.values import (
     BusState,
     CertificateEnds,
     ConfigurationState,
-    Dropped,
     DuplicateIdentity,
     LineHealth,
     Lost,
@@ -26,10 +25,8 @@ from gateway.values import (
     PointsRefused,
     Readings,
     RemoteSetting,
-    SetAside,
     Severity,
     SinkState,
-    StorageState,
 )
 from gateway.vocabulary import word
 from gateway.wording import STANDS, Text
@@ -54,6 +51,7 @@ SYSTEM: Mapping[str, tuple[str, Severity, float]] = {
     "storage-latches": ("storage", "medium", 0.0),
     "journal-set-aside": ("aside", "high", HAPPENING_S),
     "readings-dropped": ("dropped", "medium", HAPPENING_S),
+    "record-aged": ("aged", "low", 0.0),
     "record-restored": ("restored", "high", HAPPENING_S),
     "configuration-refused": ("configuration", "high", 0.0),
     "clock": ("clock", "medium", 0.0),
@@ -134,7 +132,7 @@ def custody() -> tuple[Definition, Text]:
 
 
 def still_armed(name: str, now: Moment) -> Finding:
-    return _find(disarm_name(name), Signal.BREACH, now, text(_disarm_kind(name), name), "retire")
+    return finding_of(disarm_name(name), Signal.BREACH, now, text(_disarm_kind(name), name), "retire")
 
 
 @dataclass(slots=True)
@@ -194,7 +192,7 @@ class Health:
             return
         signal = Signal.BREACH if share >= WORN else Signal.CLEAR
         what = text("wire", message.device, f"{share:.0%}")
-        yield _find(f"wire-{message.device}", signal, message.at, what)
+        yield finding_of(f"wire-{message.device}", signal, message.at, what)
 
     def take(self, message: Readings | Lost | BusState, now: Moment) -> Iterator[Finding]:
         match message:
@@ -225,7 +223,7 @@ class Health:
         if bus in self.buses:
             signal = Signal.CLEAR if error is None else Signal.BREACH
             parts = devices if error is None else say("{error}; {devices}", error=error, devices=devices)
-            yield _find(f"bus-{bus}", signal, message.at, text("bus", bus, parts), error)
+            yield finding_of(f"bus-{bus}", signal, message.at, text("bus", bus, parts), error)
 
     def tick(self, now: Moment) -> Iterator[Finding]:
         """Silence of devices, grouped: while their port itself has failed, or is lent, that is the one alarm."""
@@ -239,11 +237,11 @@ class Health:
             if device.bus in self.bus_errors or now.seconds_since(since) < device.silent_after_s:
                 continue
             what = text("device", device.name, device.cause)
-            yield _find(f"device-{device.name}", Signal.BREACH, now, what, "silent")
+            yield finding_of(f"device-{device.name}", Signal.BREACH, now, what, "silent")
         synchronised = now.clock is ClockState.SYNCHRONISED
         if synchronised or now.seconds_since(self.started) > CLOCK_S:
             for name in ("clock", "clock-long"):
-                yield _find(name, Signal.CLEAR if synchronised else Signal.BREACH, now, text(name, name))
+                yield finding_of(name, Signal.CLEAR if synchronised else Signal.BREACH, now, text(name, name))
 
 
 def configuration(message: ConfigurationState) -> Finding:
@@ -252,54 +250,20 @@ def configuration(message: ConfigurationState) -> Finding:
     reason = None if refused is None else say("{refused} refused, {used} in force: {problems}", **parts)
     signal = Signal.CLEAR if refused is None else Signal.BREACH
     name = "configuration-refused"
-    return _find(name, signal, message.at, text("configuration", name, reason or "-"), refused)
-
-
-def storage(message: StorageState | SetAside) -> Iterator[Finding]:
-    if isinstance(message, SetAside):
-        what = text("aside", message.store, message.file)
-        yield from happening("journal-set-aside", message.at, what, message.file)
-        return
-    name = f"storage-{message.store}"
-    signal = Signal.CLEAR if message.error is None else Signal.BREACH
-    counts = {"waiting": message.waiting, "lost": message.lost}
-    reason = say("{error}; waiting {waiting}, lost {lost}", error=say(message.error or "-"), **counts)
-    yield _find(name, signal, message.at, text("storage", name, reason), message.error)
+    return finding_of(name, signal, message.at, text("configuration", name, reason or "-"), refused)
 
 
 def machine(message: MachineState) -> Iterator[Finding]:
     """Of the machine itself; what is not known there gives no signal."""
     for name, reason in message.troubles.items():
         signal = Signal.CLEAR if reason is None else Signal.BREACH
-        yield _find(name, signal, message.at, text(SYSTEM[name][0], name, reason or "-"), reason)
-
-
-def dropped(message: Dropped) -> Iterator[Finding]:
-    """An alarm when nobody has them; else a note for the record."""
-    counts = {"count": message.count, "undelivered": message.undelivered}
-    if message.kept:
-        reason = say("{count}, of them {undelivered} undelivered; their minute records are kept", **counts)
-    else:
-        reason = say("{count}, of them {undelivered} undelivered, with their minute records", **counts)
-    what = text("dropped", message.file, reason)
-    if message.undelivered:
-        yield from happening("readings-dropped", message.at, what, message.file)
-    else:
-        yield _find("readings-dropped", Signal.UPDATE, message.at, what, message.file)
-
-
-def brought_back(note: Mapping[str, Any], now: Moment) -> Iterator[Finding]:
-    """The first event of a restored chain: who signed what comes before it."""
-    what = text("restored", str(note.get("made")), str(note.get("old")))
-    evidence = Evidence(what, reason=str(note.get("old")), details=dict(note))
-    yield Finding("record-restored", Signal.PRESS, now, evidence, Given(reason=str(note.get("old"))))
-    yield _find("record-restored", Signal.CLEAR, now, what)
+        yield finding_of(name, signal, message.at, text(SYSTEM[name][0], name, reason or "-"), reason)
 
 
 def path(message: PathState) -> Finding:
     name = f"path-{message.path}"
     signal = Signal.CLEAR if message.error is None else Signal.BREACH
-    return _find(name, signal, message.at, text("path", message.path, message.error or "-"), message.error)
+    return finding_of(name, signal, message.at, text("path", message.path, message.error or "-"), message.error)
 
 
 def certificate(message: CertificateEnds, told: Mapping[str, Any] | None) -> Iterator[Finding]:
@@ -314,14 +278,14 @@ def certificate(message: CertificateEnds, told: Mapping[str, Any] | None) -> Ite
     day = datetime.fromtimestamp(message.ends_ns / NANO, UTC).date().isoformat()
     parts = {"file": message.file, "subject": message.subject, "day": day}
     if left >= WARN_DAYS[0]:
-        yield _find(name, Signal.CLEAR, now, text("certificate", message.sink))
+        yield finding_of(name, Signal.CLEAR, now, text("certificate", message.sink))
         return
     ended = say("{file} ({subject}) ended on {day}: renew it", **parts)
     ends = say("{file} ({subject}) ends on {day}, in {left} days: have it renewed", **parts, left=left)
     what = text("certificate", message.sink, ended if left < 0 else ends)
     step = {"below_days": min(days for days in WARN_DAYS if left < days)}
     signal = Signal.BREACH if told == step else Signal.PRESS  # each step is news, and wants to be seen by a person
-    yield replace(_find(name, signal, now, what, day), memory=step)
+    yield replace(finding_of(name, signal, now, what, day), memory=step)
 
 
 def duplicate(message: DuplicateIdentity) -> Iterator[Finding]:
@@ -340,14 +304,14 @@ def link(message: SinkState) -> Finding | None:
         return None
     signal = Signal.CLEAR if message.state == "connected" else Signal.BREACH
     what = text("link", message.sink, message.detail)
-    return _find(f"link-{message.sink}", signal, message.at, what, message.state)
+    return finding_of(f"link-{message.sink}", signal, message.at, what, message.state)
 
 
 def happening(name: str, at: Moment, what: Text, reason: str | None = None) -> Iterator[Finding]:
     """Something that happened and is over: each time is an event of its own."""
-    yield _find(name, Signal.PRESS, at, what, reason)
-    yield _find(name, Signal.CLEAR, at, what)
+    yield finding_of(name, Signal.PRESS, at, what, reason)
+    yield finding_of(name, Signal.CLEAR, at, what)
 
 
-def _find(name: str, signal: Signal, at: Moment, what: Text, reason: str | None = None) -> Finding:
+def finding_of(name: str, signal: Signal, at: Moment, what: Text, reason: str | None = None) -> Finding:
     return Finding(name, signal, at, Evidence(what, reason=reason), Given(reason=reason))

@@ -9,9 +9,11 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
+from gateway.assembly import Sinks
 from gateway.card_life import card_life, written_bytes
 from gateway.catalogue import say
 from gateway.journal.events import EventWriter
+from gateway.journal.events_ageing import KeepEvents
 from gateway.journal.latches import LatchWriter
 from gateway.journal.readings import Keep, ReadingsWriter
 from gateway.lamp import LampStep
@@ -40,8 +42,9 @@ class Switchboard:
         notifier: Notifier,
         maker: MinuteMaker,
         keep: Keep,
+        keep_events: KeepEvents,
     ) -> None:
-        self.events = EventWriter(state, clock, tell)
+        self.events = EventWriter(state, clock, tell, keep_events)
         self.readings_writer = ReadingsWriter(state, clock, tell, zone, keep, maker)
         self.latch_writer = LatchWriter(state, clock, tell)
         self.contacts: Contacts | None = None
@@ -74,6 +77,11 @@ class Switchboard:
     def lamp(self, contact: str, step: LampStep, *, sound: bool) -> None:
         if self.contacts is not None:
             self.contacts.show(contact, step, sound)
+
+    def serve(self, sinks: Sinks) -> None:
+        """Who must have proof before anything leaves the record; whoever else once was sent to counts no more."""
+        self.events.serve(sinks.events)
+        self.readings_writer.serve(sinks.readings)
 
     def received(self, number: int, hash_: str, station: str, wall_ns: int) -> None:
         self.events.received(number, hash_, station, wall_ns)

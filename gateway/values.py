@@ -186,6 +186,15 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """The last event of a stream."""
+
+    run: str
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """A file of old readings is gone: so many, of which no far side has some. `kept`: their minute records are."""
 
@@ -193,6 +202,21 @@ class Dropped:
     count: int
     undelivered: int
     kept: bool
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class AgedOut:
+    """The oldest `count` events are to leave the record, up to `anchors`, its last one of each stream that left.
+
+    They go when an event that states this is on the card. `total`: with all that left before; `newest_ns`: the latest
+    time of one of them (wall clock).
+    """
+
+    anchors: Mapping[Stream, Head]
+    count: int
+    total: int
+    newest_ns: int
     at: Moment
 
 

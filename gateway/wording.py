@@ -38,6 +38,7 @@ STANDS: dict[str, str] = {
     "bus": N_("The port {name} cannot be used: {reason}"),
     "storage": N_("The card does not take records ({reason}): going on from memory"),
     "aside": N_("A damaged file of the journal was put aside as {reason}; a new one is begun"),
+    "aged": N_("{reason} events until {name} have grown too old or too many, and leave the record"),
     "restored": N_("The record was brought back from a backup of {name}; until then it was signed by {reason}"),
     "dropped": N_("Readings of {name} were given up: {reason}"),
     "configuration": N_("The configuration file cannot be used; the last good one is in force: {reason}"),

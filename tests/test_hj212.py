@@ -270,7 +270,7 @@ def test_two_platforms_at_once(site: Site) -> None:
             until(lambda: (second._key or 0) > DAY_S * 1000 + 1000, 10, "the file of the province")
         site.writer._turn()
     before = dict(site.writer._cursors)
-    site.writer.forget(lambda sink: sink == "hj212-city")
+    site.writer.serve(frozenset({"hj212-province"}))
     site.writer._turn()
 
     assert [] == city.faults + province.faults

@@ -144,7 +144,9 @@ def _verify(args: argparse.Namespace) -> int:
     first = verdict.findings[0] if verdict.findings else None
     if args.json:
         bad = [{**_as_dict(finding), "fault": finding.fault.name.lower()} for finding in verdict.findings]
-        print(json.dumps({"events": verdict.events, "whole": not bad, "bad": bad, "after": verdict.after}))
+        aged = None if verdict.aged is None else {"total": verdict.aged.total, "until": verdict.aged.until}
+        said = {"events": verdict.events, "whole": not bad, "bad": bad, "after": verdict.after, "aged": aged}
+        print(json.dumps(said))
         return 1 if bad else 0
     if verdict.after is not None:
         how = (
@@ -153,6 +155,9 @@ def _verify(args: argparse.Namespace) -> int:
             else "it follows {file}, which could not be read: not proven to join it"
         )
         print(say(how, file=verdict.after))
+    if verdict.aged is not None:
+        text = "{total} events until {until} aged out before these, as event {number} states and signs"
+        print(say(text, total=verdict.aged.total, until=verdict.aged.until, number=verdict.aged.number))
     if first is None:
         print(say("{count} events: none removed, altered, reordered, inserted or forked", count=verdict.events))
         if args.head is None:

@@ -10,13 +10,11 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.quantities import Stream
 from gateway.journal import events_table as table
-from gateway.journal.chain import Head
 from gateway.journal.database import (
     FULL,
     NewerSchema,
@@ -29,7 +27,9 @@ from gateway.journal.database import (
     wal_emptied,
     words,
 )
+from gateway.journal.events_ageing import EventAgeing, KeepEvents
 from gateway.journal.reader import FILE, EventReader
+from gateway.journal.recovered import Recovered, recovered
 from gateway.moment import Clock, Moment
 from gateway.values import Event, SetAside, StorageState, Stored
 from gateway.worker import idle_s
@@ -67,27 +67,20 @@ class _Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
-    """What the record says at the start. `error`: it could not be read or written; the run goes on from memory.
-
-    Without a readable record `number` begins far above any other, so that no number is ever used twice.
-    """
-
-    number: int
-    heads: Mapping[Stream, Head] = field(default_factory=dict)
-    alarms: Mapping[str, bytes] = field(default_factory=dict)
-    cursors: Mapping[str, int] = field(default_factory=dict)
-    error: str | None = None
+class _Serve:
+    sinks: frozenset[str]
 
 
 class EventWriter:
     """Commits events, receipts and cursors. `put`, `advance`, `received` and `oldest_waiting` are for any thread."""
 
-    def __init__(self, directory: Path, clock: Clock, tell: Callable[[object], None]) -> None:
+    def __init__(
+        self, directory: Path, clock: Clock, tell: Callable[[object], None], keep: KeepEvents | None = None
+    ) -> None:
         self._directory, self._clock, self._tell = directory, clock, tell
         self._reserve = Reserve(directory / RESERVE_FILE)
         self._listeners: list[Callable[[Stored], None]] = []
-        self._inbox: deque[_Put | _Advance | _Received] = deque()
+        self._inbox: deque[_Put | _Advance | _Received | _Serve] = deque()
         self._wake = threading.Event()
         self.lost = 0  # events given up because memory was full
         self.commits = 0
@@ -97,6 +90,9 @@ class EventWriter:
         self._pending: deque[_Put] = deque()
         self._receipts: deque[_Received] = deque()
         self._moves: dict[str, int] = {}
+        self._sinks: frozenset[str] | None = None  # those of the configuration in force; None: not known
+        self._left = False  # cursors of sinks that left it are to be forgotten
+        self._ageing = EventAgeing(keep or KeepEvents(), clock, tell)
         self._tried_at: Moment | None = None
         self._committed = 0
         self.error: str | None = None  # what is wrong with the card; any thread may look
@@ -126,6 +122,13 @@ class EventWriter:
         self._inbox.append(_Received(number, hash_, station, wall_ns))
         self._wake.set()
 
+    def serve(self, sinks: frozenset[str]) -> None:
+        """The configuration in force has these sinks and no others: cursors of others are forgotten, and hold back
+        nothing of the record. Until this is called no event leaves it.
+        """
+        self._inbox.append(_Serve(sinks))
+        self._wake.set()
+
     def oldest_waiting(self, now: Moment) -> float:
         """Seconds that the oldest event not yet on the card has been waiting; 0 when there is none."""
         for waiting in (self._pending, self._inbox):
@@ -147,7 +150,7 @@ class EventWriter:
         """Open, check, and put aside if damaged. Call once, before `run`; never raises over a sick card."""
         try:
             connection = self._open()
-            found = _recovered(connection)
+            found = recovered(connection)
             self._reserve.hold()
         except (sqlite3.Error, OSError, NewerSchema) as error:
             self._failed(error)
@@ -161,7 +164,7 @@ class EventWriter:
         except (sqlite3.Error, OSError):
             return Recovered(self._clock.now().wall_ns // 1_000_000, error=error)
         try:
-            found = _recovered(connection)
+            found = recovered(connection)
         except sqlite3.Error:
             return Recovered(self._clock.now().wall_ns // 1_000_000, error=error)
         finally:
@@ -177,7 +180,7 @@ class EventWriter:
                 self._wake.wait(longest_s)
             self._wake.clear()
             self._collect()
-            if self._due() and not self._attempt():
+            if (self._due() and not self._attempt()) or (self._quiet() and not self._tried(self._age)):
                 stop.wait(self._clock.pause(self._delay_s()))
         self._finish()
 
@@ -190,10 +193,12 @@ class EventWriter:
                     self._receipts.append(received)
                 case _Advance(sink, number):
                     self._moves[sink] = max(number, self._moves.get(sink, 0))
+                case _Serve(sinks):
+                    self._sinks, self._left = sinks, True
             self._inbox.popleft()  # after the append: an event waiting is seen in one of them at every instant
 
     def _due(self) -> bool:
-        if self._pending or self._receipts:
+        if self._pending or self._receipts or self._left:
             return True
         if not self._moves and self.error is None:
             return False
@@ -202,15 +207,28 @@ class EventWriter:
     def _attempt(self) -> bool:
         """Commit what waits; True when the card took it."""
         self._tried_at = self._clock.now()
+        return self._tried(self._store_or_give_up)
+
+    def _store_or_give_up(self) -> None:
         try:
-            try:
-                self._store()
-            except (sqlite3.Error, OSError) as error:
-                if not (is_full(error) and self._reserve.give_up()):
-                    raise
-                self._close()
-                self._store()
-            self._well()
+            self._store()
+        except (sqlite3.Error, OSError) as error:
+            if not (is_full(error) and self._reserve.give_up()):
+                raise
+            self._close()
+            self._store()
+        self._well()
+
+    def _quiet(self) -> bool:
+        return self._connection is not None and self.error is None and not self._pending and not self._inbox
+
+    def _age(self) -> None:
+        if self._connection is not None:
+            self._ageing.turn(self._connection, self._sinks)
+
+    def _tried(self, work: Callable[[], None]) -> bool:
+        try:
+            work()
         except (sqlite3.Error, OSError, NewerSchema) as error:
             self._failed(error)
             return False
@@ -236,10 +254,14 @@ class EventWriter:
             "INSERT INTO cursors VALUES (?, ?) ON CONFLICT DO UPDATE SET number = max(number, excluded.number)",
             moves.items(),
         )
+        if self._left and self._sinks is not None:
+            table.forget_cursors(connection, self._sinks)
         if self.error is not None:  # nothing but a write proves that the card takes writes again
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('proved', ?)", (str(self._clock.now().wall_ns),))
         connection.execute("COMMIT")
         self.commits += 1
+        self._left = False
+        self._ageing.on_card([put.event for put in batch])
         self._acknowledge(len(batch), committed)
         for _ in receipts:
             self._receipts.popleft()
@@ -323,9 +345,3 @@ class EventWriter:
 
 def _precious(event: Event) -> bool:
     return event.urgent or event.needs_receipt or event.stream == "custody"
-
-
-def _recovered(connection: sqlite3.Connection) -> Recovered:
-    return Recovered(
-        table.last_number(connection), table.heads(connection), table.alarms(connection), table.cursors(connection)
-    )

@@ -6,13 +6,16 @@ alarms    the last state of each alarm, written in the same transaction as its e
 cursors   up to where each sink has proof of delivery
 receipts  which station signed for which event
 meta      `after`: the damaged file before this one; `floor`: no number at or below it is free;
-          `anchor/STREAM`: hash that the first event here must name, or `?` when that could not be read
+          `anchor/STREAM`: hash that the first event here must name, or `?` when that could not be read;
+          `aged/STREAM`: the last event (run, seq, hash) that left for its age, `aged`: how many did, as a signed event
+          states (`events_ageing.py`)
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,8 @@ from gateway.journal.chain import Head
 from gateway.journal.database import Schema, open_reader
 from gateway.moment import ClockState, Moment
 from gateway.values import STREAMS, Event
+
+log = logging.getLogger(__name__)
 
 MOST_CARRIED = 20_000  # events (some 30 MB): the program must come up again; the rest is in the damaged file
 
@@ -109,6 +114,12 @@ def everything(connection: sqlite3.Connection, table: str) -> Iterator[Event]:
         yield _event(row)
 
 
+def of_alarm(connection: sqlite3.Connection, alarm: str) -> Iterator[Event]:
+    """The events of one alarm, in order."""
+    for row in connection.execute(f"SELECT {_FIELDS} FROM events WHERE alarm = ? ORDER BY number", (alarm,)):  # noqa: S608
+        yield _event(row)
+
+
 def links(connection: sqlite3.Connection) -> dict[str, int]:
     """The hash of every event, and its number."""
     return dict(connection.execute("SELECT hash, number FROM events"))
@@ -132,12 +143,64 @@ def heads(connection: sqlite3.Connection) -> dict[Stream, Head]:
             "SELECT run, seq, hash FROM events WHERE number = (SELECT max(number) FROM events WHERE stream = ?)",
             (stream,),
         ).fetchone()
-        if found is None:
-            found = connection.execute("SELECT value FROM meta WHERE key = ?", (f"head/{stream}",)).fetchone()
-            found = found[0].split() if found else None
+        for key in (f"aged/{stream}", f"head/{stream}"):
+            if found is None:
+                found = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+                found = found[0].split() if found else None
         if found is not None:
             result[stream] = Head(found[0], int(found[1]), found[2])
     return result
+
+
+def aged(connection: sqlite3.Connection) -> tuple[dict[Stream, Head], int]:
+    """The last event of each stream that left the record for its age, and how many left in all."""
+    notes = meta(connection)
+    gone: dict[Stream, Head] = {}
+    for stream in STREAMS:
+        if (written := notes.get(f"aged/{stream}")) is not None:
+            run, seq, hash_ = written.split()
+            gone[stream] = Head(run, int(seq), hash_)
+    return gone, int(notes.get("aged", 0))
+
+
+def forget_events(connection: sqlite3.Connection, anchors: Mapping[Stream, Head], total: int) -> None:
+    """Delete each stream's events up to its anchor, and what is kept of their receipts. Raises sqlite3.Error."""
+    connection.execute("BEGIN IMMEDIATE")
+    for stream, head in anchors.items():
+        connection.execute(
+            "DELETE FROM events WHERE stream = ?1 AND number <= "
+            "(SELECT number FROM events WHERE stream = ?1 AND run = ?2 AND seq = ?3)",
+            (stream, head.run, head.seq),
+        )
+    connection.execute(
+        "DELETE FROM receipts WHERE number NOT IN (SELECT number FROM events UNION ALL SELECT number FROM carried)"
+    )
+    notes = {f"aged/{stream}": f"{head.run} {head.seq} {head.hash}" for stream, head in anchors.items()}
+    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", (notes | {"aged": str(total)}).items())
+    connection.execute("COMMIT")
+
+
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """Of the file, what holds something: deleted events leave room in it that new ones take."""
+    asked = ("page_count", "freelist_count", "page_size")
+    pages, free, size = (int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in asked)
+    return (pages - free) * size
+
+
+def forget_cursors(connection: sqlite3.Connection, sinks: frozenset[str]) -> None:
+    """Those of other sinks; each is told in the log."""
+    for sink, number in cursors(connection).items():
+        if sink not in sinks:
+            connection.execute("DELETE FROM cursors WHERE sink = ?", (sink,))
+            log.warning("event=cursor-forgotten store=events sink=%s number=%d", sink, number)
+
+
+def first_without_receipt(connection: sqlite3.Connection) -> dict[Stream, int]:
+    found = connection.execute(
+        "SELECT stream, min(number) FROM events WHERE needs_receipt AND number NOT IN (SELECT number FROM receipts) "
+        "GROUP BY stream"
+    )
+    return dict(found.fetchall())
 
 
 def alarms(connection: sqlite3.Connection) -> dict[str, bytes]:

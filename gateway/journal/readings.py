@@ -64,8 +64,8 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class _Forget:
-    gone: Callable[[str], bool]
+class _Serve:
+    sinks: frozenset[str]
 
 
 class ReadingsWriter:
@@ -83,7 +83,7 @@ class ReadingsWriter:
         """`maker` makes the minute records, and belongs to the writer's thread from here on."""
         self._directory, self._clock, self._tell, self._zone = directory, clock, tell, zone
         self._ageing = Ageing(directory, keep or Keep(), clock, tell)
-        self._inbox: deque[Readings | tuple[str, int] | _Forget | Callable[[MinuteMaker], None]] = deque()
+        self._inbox: deque[Readings | tuple[str, int] | _Serve | Callable[[MinuteMaker], None]] = deque()
         self.memory: tuple[Block, ...] = ()  # not on the card yet, oldest first; replaced whole, so any thread may look
         self.lost = 0  # readings given up: memory was full, or undelivered files were too large
         self.commits = self.kept = 0  # so far, and the readings in them
@@ -96,6 +96,7 @@ class ReadingsWriter:
         self._maker = maker or MinuteMaker()
         self._place = 0
         self._cursors: dict[str, int] = {}
+        self._sinks: frozenset[str] | None = None  # of the configuration in force; None: not known
         self._moved = False
         self._error: str | None = None
         self._damages = 0
@@ -113,9 +114,11 @@ class ReadingsWriter:
         """The far side of `sink` has proven all blocks up to `place`. A cursor never goes back."""
         self._inbox.append((sink, place))
 
-    def forget(self, gone: Callable[[str], bool]) -> None:
-        """Cursors of sinks that left the configuration hold no readings back any more."""
-        self._inbox.append(_Forget(gone))
+    def serve(self, sinks: frozenset[str]) -> None:
+        """The configuration in force has these sinks and no others: cursors of others are forgotten, and hold back
+        nothing; one without a cursor has proof of nothing.
+        """
+        self._inbox.append(_Serve(sinks))
 
     def configure(self, change: Callable[[MinuteMaker], None]) -> None:
         """Change what the minute records are made by, after what was put before."""
@@ -171,10 +174,8 @@ class ReadingsWriter:
                 answers.append(item)
                 for reading in item.readings:
                     self._maker.add(reading)
-            elif isinstance(item, _Forget):
-                kept = {sink: place for sink, place in self._cursors.items() if not item.gone(sink)}
-                self._moved = self._moved or kept != self._cursors
-                self._cursors = kept
+            elif isinstance(item, _Serve):
+                self._forget_others(item.sinks)
             elif callable(item):
                 item(self._maker)
             elif item[1] > self._cursors.get(item[0], 0):
@@ -196,6 +197,13 @@ class ReadingsWriter:
             self.lost += oldest.count
         self.memory = tuple(memory)
         self.sealed = now
+
+    def _forget_others(self, sinks: frozenset[str]) -> None:
+        self._sinks = sinks
+        for sink in self._cursors.keys() - sinks:
+            place = self._cursors.pop(sink)
+            self._moved = True
+            log.warning("event=cursor-forgotten store=readings sink=%s place=%d", sink, place)
 
     def _next_place(self) -> int:
         self._place = max(self._place + 1, self._clock.now().wall_ns // MILLI)
@@ -245,8 +253,9 @@ class ReadingsWriter:
         self.lost += self._ageing.age(today, self.current, self._proven())
 
     def _proven(self) -> int | None:
-        """The place up to which every sink has proof; None when there never was a sink."""
-        return min(self._cursors.values(), default=None)
+        """The place up to which every sink has proof; None when there is no sink."""
+        sinks = self._cursors.keys() if self._sinks is None else self._sinks
+        return min((self._cursors.get(sink, 0) for sink in sinks), default=None)
 
     # ---- trouble ----------------------------------------------------------------------------------------------
 

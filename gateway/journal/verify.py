@@ -2,7 +2,8 @@
 
 Each event's form, hash and signature are proven, then that it names the one before it. The end of the record can
 only be proven against a head from outside (`{stream}/head`, kept by the far side), because whoever holds the card
-can cut it off there.
+can cut it off there. Its beginning may have aged out: then an event that remains states, signed, what left, and each
+stream must begin at exactly that place.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from drivers.quantities import Stream
 from gateway.catalogue import N_
 from gateway.errors import Unavailable
 from gateway.journal import events_table as table
-from gateway.journal.chain import BadEvent, public_keys, read_event
+from gateway.journal.chain import BadEvent, Head, public_keys, read_event
 from gateway.journal.chain import verify as signed
 from gateway.journal.database import open_reader
+from gateway.journal.events_ageing import ALARM, anchors_of
 from gateway.journal.reader import FILE
 from gateway.values import Event
 
@@ -49,6 +52,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Aged:
+    """What a signed event of the record, `number`, states to have left it."""
+
+    total: int
+    until: str
+    number: int
+    anchors: Mapping[Stream, Head]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """`findings` are in the order of the record: the first is the first bad event."""
 
@@ -56,6 +69,7 @@ class Verdict:
     findings: tuple[Finding, ...]
     after: str | None  # the damaged file that this record follows
     joined: bool  # whether it could be proven to follow that file
+    aged: Aged | None = None  # what left before the first event that is here
 
 
 def verify(directory: Path, heads: Sequence[Mapping[str, Any]] = (), keys: Sequence[str] = ()) -> Verdict:
@@ -74,7 +88,10 @@ def _verify(connection: sqlite3.Connection, heads: Sequence[Mapping[str, Any]], 
     connection.execute("BEGIN")  # one moment of a record that may be growing
     links = table.links(connection)
     meta = table.meta(connection)
-    walk = _Walk(links, {k.removeprefix("anchor/"): v for k, v in meta.items() if k.startswith("anchor/")}, keys)
+    # Without a damaged file before it no record has anchors of one: they would hide a beginning that was cut off.
+    noted = meta.items() if "after" in meta else ()
+    walk = _Walk(links, {k.removeprefix("anchor/"): v for k, v in noted if k.startswith("anchor/")}, keys)
+    walk.aged = list(_aged(connection, walk))
     findings: list[Finding] = []
     for event in table.everything(connection, "carried"):
         findings += walk.prove(event)[1]
@@ -85,7 +102,18 @@ def _verify(connection: sqlite3.Connection, heads: Sequence[Mapping[str, Any]], 
     findings += _end(connection, links)
     findings += [_finding_of(head) for head in heads if head.get("hash") and head["hash"] not in links]
     joined = "?" not in walk.anchors.values()
-    return Verdict(count, tuple(findings), meta.get("after"), joined)
+    left = [aged for aged in walk.aged if not any(head.hash in links for head in aged.anchors.values())]
+    return Verdict(count, tuple(findings), meta.get("after"), joined, left[-1] if left else None)
+
+
+def _aged(connection: sqlite3.Connection, walk: _Walk) -> Iterator[Aged]:
+    """What proven events of the record state about events that left it, oldest first."""
+    for event in table.of_alarm(connection, ALARM):
+        fields, findings = walk.prove(event)
+        anchors = anchors_of(event)
+        if fields is not None and not findings and anchors is not None:
+            details = fields["details"]
+            yield Aged(int(details.get("total", 0)), str(details.get("until")), event.number, anchors)
 
 
 def _end(connection: sqlite3.Connection, links: Mapping[str, int]) -> Iterator[Finding]:
@@ -116,10 +144,11 @@ class _Walk:
         self.anchors = anchors
         self._links, self._keys = links, keys
         self._streams: dict[str, _Stream] = {}
+        self.aged: list[Aged] = []
 
     def step(self, event: Event) -> list[Finding]:
         fields, findings = self.prove(event)
-        stream = self._streams.setdefault(event.stream, _Stream(self.anchors.get(event.stream)))
+        stream = self._streams.get(event.stream) or self._begin(event.stream, (fields or {}).get("previous"))
         if fields is not None:
             fault = self._link(stream, event, fields.get("previous"))
             if fault is not None:
@@ -127,6 +156,16 @@ class _Walk:
         stream.hash, stream.run, stream.seq = event.hash, event.run, event.seq
         stream.runs.add(event.run)
         return findings
+
+    def _begin(self, name: str, previous: str | None) -> _Stream:
+        """The stream before its first event here, which names `previous`."""
+        begun = _Stream(self.anchors.get(name))
+        for aged in self.aged:
+            head = next((head for stream, head in aged.anchors.items() if stream == name), None)
+            if head is not None and head.hash == previous:
+                begun = _Stream(head.hash, head.run, head.seq)
+        self._streams[name] = begun
+        return begun
 
     def prove(self, event: Event) -> tuple[dict[str, Any] | None, list[Finding]]:
         """The event by itself: its body, and that the row says the same as the body."""
