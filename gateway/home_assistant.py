@@ -1,10 +1,11 @@
 """MQTT discovery of Home Assistant: one message that describes the gateway as a device with its entities. Pure.
 
-    PREFIX/device/exam_VENUE/config, retained: device, origin, availability, components (2024.11 and later)
+    PREFIX/device/VENUE/exam/config, retained: device, origin, availability, components (2024.11 and later)
 
 The entities read what the gateway publishes anyway: batches of readings and retained states of contacts. A value that
 is not good is unknown there, one that is late (a backlog) changes nothing, one that stops coming expires. Nothing is
-in the message that is not in the gateway's own `meta`, and no entity can command anything.
+in the message that is not in the gateway's own `meta`, and no entity can command anything. The venue is a level of the
+topic, so that a broker's access list can name it (`%u`). A simulated gateway is a device of its own, and called so.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from gateway.values import CUSTODY_KINDS
 
 EXPIRE_CYCLES, EXPIRE_S = 3, 60  # a value is kept for so many cycles, and at least so long
 MAKER = "Exam venue gateway"
+MICROGRAMS = "\u00b5g/m³"  # the micro sign: before 2025.8 nothing else is taken, later ones know both
 
 
 class Shown(NamedTuple):
@@ -38,9 +40,9 @@ _SHOWN: Mapping[str, Shown] = {
     "laeq": Shown("sound_pressure", "dBA"),
     "lamax": Shown("sound_pressure", "dBA"),
     "lcf": Shown("sound_pressure", "dB"),
-    "pm1": Shown("pm1", "μg/m³"),
-    "pm2_5": Shown("pm25", "μg/m³"),
-    "pm10": Shown("pm10", "μg/m³"),
+    "pm1": Shown("pm1", MICROGRAMS),
+    "pm2_5": Shown("pm25", MICROGRAMS),
+    "pm10": Shown("pm10", MICROGRAMS),
     "co2": Shown("carbon_dioxide", "ppm"),
     "co": Shown("carbon_monoxide", "ppm"),
     "temperature": Shown("temperature", "°C"),
@@ -72,13 +74,14 @@ def discovery(
     origin: Origin,
 ) -> tuple[str, bytes]:
     """Topic and payload. `points`: the names of each device's points."""
-    identifier = f"exam_{origin.venue}"
+    kind, mark = _kind(origin), " (simulated)" if origin.simulated else ""
+    identifier = f"{kind}_{origin.venue}"
     components = dict(_sensors(settings, config, points, every_s, origin))
     components |= dict(_contacts(settings, config, origin))
     message = {
         "device": {
             "identifiers": [identifier],
-            "name": config.venue.name,
+            "name": config.venue.name + mark,
             "manufacturer": MAKER,
             "model": "venue-gateway",
             "sw_version": __version__,
@@ -95,7 +98,7 @@ def discovery(
         "qos": 1,
         "components": components,
     }
-    return f"{settings.prefix}/device/{identifier}/config", json.dumps(message, ensure_ascii=False).encode()
+    return f"{settings.prefix}/device/{origin.venue}/{kind}/config", json.dumps(message, ensure_ascii=False).encode()
 
 
 def _sensors(
@@ -116,7 +119,7 @@ def _sensors(
                 _id(device, name),
                 {
                     "platform": "sensor",
-                    "unique_id": f"exam_{origin.venue}_{_id(device, name)}",
+                    "unique_id": f"{_kind(origin)}_{origin.venue}_{_id(device, name)}",
                     "name": f"{place} {entry.zh} {name.removeprefix(quantity).strip('_')}".strip(),
                     "device_class": shown.device_class,
                     "state_class": "measurement",
@@ -146,7 +149,7 @@ def _contacts(settings: HomeAssistant, config: Config, origin: Origin) -> Iterat
             _id(name),
             {
                 "platform": "binary_sensor",
-                "unique_id": f"exam_{origin.venue}_{_id(name)}",
+                "unique_id": f"{_kind(origin)}_{origin.venue}_{_id(name)}",
                 "name": f"{contact.place} {name}".strip(),
                 "device_class": _CONTACTS[contact.kind],
                 "state_topic": f"{origin.root}/{stream}/contact/{name}",
@@ -156,6 +159,11 @@ def _contacts(settings: HomeAssistant, config: Config, origin: Origin) -> Iterat
                 "payload_off": "OFF",
             },
         )
+
+
+def _kind(origin: Origin) -> str:
+    """Played values never pass for the venue's, not even at the same broker."""
+    return "exam-sim" if origin.simulated else "exam"
 
 
 def _id(*names: str) -> str:

@@ -20,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from test_mqtt import Venue
 
 FILES = Path(__file__).parent.parent / "firmware_config" / "broker"
+HOME = "home-assistant"  # has lines in the access list only where they are wanted
 USERS = ("zj-no1", "zj-no2", "county-command", "environment-bureau", "health-bureau", "maintenance", "stranger")
 DESKS = ("county-command", "environment-bureau", "health-bureau", "maintenance")
 ONE = "exam/v1/zj-no1"
@@ -53,6 +54,7 @@ WRITES = [
     ("zj-no1", "exam/v1/zj-no2/status", False),
     ("zj-no1", "exam/v1/zj-no2/response/ack", False),
     ("zj-no1", "elsewhere", False),
+    ("zj-no1", "homeassistant/device/zj-no1/exam/config", False),
     ("zj-no2", f"{ONE}/custody/alarm/leak-button", False),
     ("county-command", f"{ONE}/receipt/county-command", True),
     ("county-command", f"{ONE}/command/ack", True),
@@ -115,7 +117,7 @@ class User:
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     made = Authority(tmp_path_factory.mktemp("tls"))
     now = dt.datetime.now(dt.UTC)
-    for name in USERS:
+    for name in (*USERS, HOME):
         made.issue(name, start=now - DAY, end=now + DAY)
     return made
 
@@ -123,7 +125,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 class Shipped(Broker):
     """mosquitto on the shipped files, with its paths and port moved."""
 
-    def __init__(self, folder: Path, authority: Authority) -> None:
+    def __init__(self, folder: Path, authority: Authority, acl: Path = FILES / "acl") -> None:
         super().__init__(folder)
         self.stop()
         text = (FILES / "mosquitto.conf").read_text("utf-8")
@@ -132,7 +134,7 @@ class Shipped(Broker):
             "/etc/mosquitto/venues/ca.pem": str(authority.ca("ours")),
             "/etc/mosquitto/venues/broker.pem": str(authority.cert("good")),
             "/etc/mosquitto/venues/broker.key": str(authority.key("good")),
-            "/etc/mosquitto/venues/acl": str(FILES / "acl"),
+            "/etc/mosquitto/venues/acl": str(acl),
             "/var/lib/mosquitto/": f"{folder}/",
         }
         for old, new in moved.items():
@@ -224,6 +226,31 @@ def test_a_gateway_needs_no_more_than_its_lines(tmp_path: Path, broker: Shipped,
             until(lambda venue=venue, events=events: len(venue.accepted()) == len(events), 15)
 
             assert {"connecting", "connected"} == set(venue.states())
+
+
+def test_home_assistant_where_it_is_wanted(tmp_path: Path, authority: Authority) -> None:
+    """With its lines a venue may announce itself and no other, and Home Assistant reads levels, not the paper room."""
+    acl = tmp_path / "acl"
+    acl.write_text((FILES / "acl").read_text("utf-8").replace("#|", ""), "utf-8")
+    tries = {
+        ("zj-no1", "homeassistant/device/zj-no1/exam/config"): True,
+        ("zj-no1", "homeassistant/device/zj-no2/exam/config"): False,
+        ("zj-no1", "homeassistant/switch/zj-no1/exam/config"): False,
+        (HOME, "homeassistant/device/zj-no1/exam/config"): False,
+        (HOME, f"{ONE}/command/ack"): False,
+        (HOME, f"{ONE}/environment/reading/gate-noise"): False,
+        ("zj-no1", f"{ONE}/custody/contact/paper-room-door"): True,
+        ("zj-no1", f"{ONE}/environment/reading/gate-noise"): True,
+    }
+    with Shipped(tmp_path, authority, acl) as broker:
+        users = {name: User(name, broker.port, authority) for name in ("zj-no1", HOME)}
+        wrote = {(user, topic): users[user].write(topic) for user, topic in tries}
+        until(lambda: f"{ONE}/environment/reading/gate-noise" in users[HOME].heard, 10)
+        for user in users.values():
+            user.close()
+
+    assert tries == wrote
+    assert {"homeassistant/device/zj-no1/exam/config", f"{ONE}/environment/reading/gate-noise"} == users[HOME].heard
 
 
 # ---- the store ------------------------------------------------------------------------------------------------------

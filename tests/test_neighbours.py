@@ -40,15 +40,23 @@ KEYS = {
 }
 UNITS = {  # the units that each class of a sensor may have
     "sound_pressure": {"dB", "dBA"},
-    "pm1": {"μg/m³"},
-    "pm25": {"μg/m³"},
-    "pm10": {"μg/m³"},
+    "pm1": {"\u00b5g/m³"},
+    "pm25": {"\u00b5g/m³"},
+    "pm10": {"\u00b5g/m³"},
     "carbon_dioxide": {"ppm"},
     "temperature": {"°C", "°F", "K"},
     "humidity": {"%"},
     "atmospheric_pressure": {"hPa", "kPa", "Pa", "mbar"},
 }
 CLASSES = {"door", "safety", "tamper", "smoke", "moisture", "problem", None}
+DUST = """
+[device.dust]
+driver = "pms5003"
+port = "/dev/null"
+
+[home_assistant]
+enabled = true
+"""
 MORE = """
 [device.hall-air]
 driver = "{driver}"
@@ -63,11 +71,11 @@ streams = ["custody", "environment"]
 """
 
 
-def plan_of(toml: str) -> tuple[Plan, Origin]:
+def plan_of(toml: str, *, simulated: bool = False) -> tuple[Plan, Origin]:
     config = Config.model_validate(tomllib.loads(toml))
     from gateway.sources.choice import bind
 
-    origin = Origin(config.venue.id, "run", Calendar(config).zone)
+    origin = Origin(config.venue.id, "run", Calendar(config).zone, simulated=simulated)
     return Plan(config, "0" * 64, (), tuple(bind(config))), origin
 
 
@@ -76,7 +84,7 @@ def message() -> dict[str, Any]:
     plan, origin = plan_of(VENUE + MORE.format(driver="renke_rs_ws"))
     ((topic, payload),) = plan.announcements(origin)
 
-    assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", topic)
+    assert re.fullmatch(r"homeassistant/device/zj-no1/[a-zA-Z0-9_-]+/config", topic)  # node and object, by its rules
     return dict(json.loads(payload))
 
 
@@ -148,6 +156,22 @@ def test_custody_only_when_it_is_named() -> None:
 
     assert {"gate_noise_laf"} == json.loads(payload)["components"].keys()
     assert () == off.announcements(origin)
+
+
+def test_a_simulated_gateway_is_another_device() -> None:
+    """Played values never stand under the entities of the venue: topic, identifier, ids and name are others."""
+    (real, told), (played, said) = (
+        plan.announcements(origin)[0] for plan, origin in (plan_of(VENUE + DUST), plan_of(VENUE + DUST, simulated=True))
+    )
+    venue, other = json.loads(told), json.loads(said)
+    ids = [{each["unique_id"] for each in message["components"].values()} for message in (venue, other)]
+
+    assert real != played
+    assert venue["device"]["identifiers"] != other["device"]["identifiers"]
+    assert "考点 (simulated)" == other["device"]["name"]
+    assert not ids[0] & ids[1]
+    assert all("exam-sim/v1/" in each["state_topic"] for each in other["components"].values())
+    assert venue["components"]["dust_pm2_5"]["unit_of_measurement"] in UNITS["pm25"]
 
 
 # ---- Prometheus, and both on the real program
