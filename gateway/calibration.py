@@ -94,6 +94,10 @@ class Book:
             return "none"
         return "open" if any(interval.state == "open" for interval in touched) else "good"
 
+    def void(self, device: str) -> list[tuple[int, int]]:
+        """Between checks that differ too much: nothing measured then is a result."""
+        return [(i.start.at_s, i.end.at_s) for i in self.intervals(device) if i.end is not None and i.state == "void"]
+
     def calibrating(self, device: str) -> list[tuple[int, int]]:
         """When the calibrator was on: such minutes are no measurement of the venue (`noise.set_aside`)."""
         return [(check.at_s - check.lasted_s, check.at_s) for check in self.of(device) if check.lasted_s]

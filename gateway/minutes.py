@@ -14,9 +14,10 @@ import json
 import math
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, Literal
 
 from drivers.base import quantity_of
@@ -50,6 +51,34 @@ def kind_of(point: str) -> Kind | None:
     if quantity in _EXTREMES:
         return "extreme"
     return "energy" if QUANTITIES[quantity].unit.startswith("dB") else "mean"
+
+
+class Steps(Mapping[int, int]):
+    """A histogram as it is recorded, [step, how often, step, how often ...]: only who asks for it pays for it."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, steps: Sequence[int]) -> None:
+        """Raises ValueError for a step without a count."""
+        if len(steps) % 2:
+            raise ValueError(f"{len(steps)} numbers are no histogram")
+        self._steps = steps
+
+    def pairs(self) -> Iterable[tuple[int, int]]:
+        """Hundredths of a decibel and how often, from the lowest."""
+        return zip(accumulate(self._steps[::2]), self._steps[1::2], strict=True)
+
+    def __getitem__(self, hundredths: int) -> int:
+        return dict(self.pairs())[hundredths]
+
+    def __iter__(self) -> Iterator[int]:
+        return accumulate(self._steps[::2])
+
+    def __len__(self) -> int:
+        return len(self._steps) // 2
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +179,9 @@ class Sum:
         self.due += minute.due
         self.n += minute.n
         self.total += minute.total
-        for hundredths, often in minute.levels.items():
-            self.levels[hundredths] = self.levels.get(hundredths, 0) + often
+        sums = self.levels
+        for hundredths, often in minute.levels.pairs() if isinstance(minute.levels, Steps) else minute.levels.items():
+            sums[hundredths] = sums.get(hundredths, 0) + often
         if minute.set_aside:
             self.set_aside.update(minute.set_aside)
         if minute.clock is not self.clock:
@@ -258,9 +288,5 @@ def _minute(
     set_aside: dict[str, int],
     events: Sequence[list[Any]] = (),
 ) -> Minute:
-    levels, hundredths = {}, 0
-    for step, often in zip(steps[::2], steps[1::2], strict=True):
-        hundredths += step
-        levels[hundredths] = often
     found = tuple(NoiseEvent(*event) for event in events)
-    return Minute(point, start_s, due, n, total, low, high, last, levels, set_aside, WORST[clock], found)
+    return Minute(point, start_s, due, n, total, low, high, last, Steps(steps), set_aside, WORST[clock], found)

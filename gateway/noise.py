@@ -81,7 +81,10 @@ class Adding:
         self._sums: dict[str, Sum] = {}
 
     def add(self, minute: Minute) -> None:
-        self._sums.setdefault(minute.point.partition("/")[2], Sum()).add(minute)
+        name = minute.point.partition("/")[2]
+        if name not in self._sums:
+            self._sums[name] = Sum()
+        self._sums[name].add(minute)
 
     def join(self, other: Adding) -> None:
         """Add what another one has, of the same device."""
@@ -140,7 +143,7 @@ class AddingHours:
     def __init__(self, start_s: int, end_s: int, needed: int, share: float) -> None:
         self._start_s, self._end_s, self._needed, self._share = start_s, end_s, needed, share
         self._hour, self._adding = 0, Adding()
-        self._means: list[tuple[float, float]] = []
+        self._means: list[tuple[float | None, float]] = []
 
     def add(self, minute: Minute) -> None:
         hour = (minute.start_s - self._start_s) // HOUR_S
@@ -151,14 +154,19 @@ class AddingHours:
 
     def hours(self) -> Hours:
         self._over()
-        mean = acoustics.mean_level(self._means)
-        due = round((self._end_s - self._start_s) / HOUR_S)
-        return Hours(None if mean is None else round(mean, 2), len(self._means), due, self._needed)
+        return hours_of(self._means, self._start_s, self._end_s, self._needed, self._share)
 
     def _over(self) -> None:
         found, self._adding = self._adding.figures(60), Adding()
-        if found.valid >= self._share and found.laeq is not None:
-            self._means.append((found.laeq, 1.0))
+        self._means.append((found.laeq, found.valid))
+
+
+def hours_of(means: Iterable[tuple[float | None, float]], start_s: int, end_s: int, needed: int, share: float) -> Hours:
+    """`means`: LAeq and valid share of each hour that has records."""
+    accepted = [(laeq, 1.0) for laeq, valid in means if laeq is not None and valid >= share]
+    mean = acoustics.mean_level(accepted)
+    due = round((end_s - start_s) / HOUR_S)
+    return Hours(None if mean is None else round(mean, 2), len(accepted), due, needed)
 
 
 def hours(minutes: Iterable[Minute], start_s: int, end_s: int, needed: int, share: float) -> Hours:

@@ -135,9 +135,11 @@ class MinutesReader:
         """Files that overlap in time are read beside each other, the others one after the other: a year needs no more
         memory than a day.
         """
-        spans = [
-            (span.first, span.last, path) for path in self._files.paths() if (span := self._span(path)) is not None
-        ]
+        spans = []
+        for path in self._files.paths():
+            if (span := self._span(path)) is not None:
+                spans.append((span.first, span.last, path))
+            self._over([path])
         beside: list[Path] = []
         upto_s = 0
         for first, last, path in sorted(spans):
@@ -153,6 +155,13 @@ class MinutesReader:
     def _merged(self, paths: Sequence[Path], start_s: int, end_s: int) -> Iterator[tuple[int, int, bytes]]:
         question = "SELECT first, place, data FROM minutes WHERE first < ? AND last >= ? ORDER BY first, place"
         yield from heapq.merge(*(self._files.connection(path).execute(question, (end_s, start_s)) for path in paths))
+        self._over(paths)
+
+    def _over(self, paths: Sequence[Path]) -> None:
+        """Let go of what was read: an open file keeps its pages in memory. Beside a writer they are asked all day."""
+        if self._writer is None:
+            for path in paths:
+                self._files.let_go(path)
 
     def _span(self, path: Path) -> _Span | None:
         """None for a file without minute records. Raises sqlite3.Error, OSError."""

@@ -8,16 +8,15 @@ shorter than a minute, a share, a rate) is not judged here: for those the alarms
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
-from gateway import acoustics, noise
+from gateway import noise
 from gateway.calendar import Calendar, Span
-from gateway.minutes import MINUTE_S, Minute
+from gateway.minutes import MINUTE_S
 from gateway.moment import NANO, ClockState, Moment
 from gateway.noise import Judgement, Outcome
+from gateway.reports.heard import Track
 from gateway.rules import Rule, in_force
 from gateway.statistics import Wanted, parse, source
 
@@ -67,7 +66,7 @@ def can_be_judged(rule: Rule) -> Wanted | None:
 
 def judge_all(
     rules: Iterable[Rule],
-    minutes: Mapping[str, Sequence[Minute]],
+    tracks: Mapping[str, Track],
     calendar: Calendar,
     start_s: int,
     end_s: int,
@@ -75,14 +74,14 @@ def judge_all(
     doubts: Sequence[str] = (),
     step_s: int = MINUTE_S,
 ) -> list[Summary]:
-    """`minutes`: the records of one device by the point's own name, in the order of time."""
+    """`tracks`: what one device said, by the point's own name."""
     found = []
     for rule in rules:
         wanted = can_be_judged(rule)
-        feed = None if wanted is None else source(wanted, minutes)
+        feed = None if wanted is None else source(wanted, tracks)
         if wanted is None or feed is None:
             continue
-        judged = tuple(_judge(rule, wanted, minutes[feed], calendar, range(start_s, end_s, step_s), step_s, doubts))
+        judged = tuple(_judge(rule, wanted, tracks[feed], calendar, range(start_s, end_s, step_s), step_s, doubts))
         if judged:  # else it was not in force
             found.append(Summary(rule, judged))
     return found
@@ -91,13 +90,13 @@ def judge_all(
 def _judge(
     rule: Rule,
     wanted: Wanted,
-    minutes: Sequence[Minute],
+    track: Track,
     calendar: Calendar,
     starts: range,
     step_s: int,
     doubts: Sequence[str],
 ) -> Iterator[Judged]:
-    window_s, limit, sums = round(wanted.window_s), rule.above, _Sums(minutes)
+    window_s, limit = round(wanted.window_s), rule.above
     for start_s in starts:
         end_s = start_s + step_s
         last = Moment((end_s - 1) * NANO, (end_s - 1) * NANO, ClockState.SYNCHRONISED)
@@ -107,38 +106,9 @@ def _judge(
         begin_s = end_s - window_s
         if rule.whole_window and span.start is not None and begin_s < span.start.timestamp():
             continue
-        value = sums.laeq(begin_s, end_s) if wanted.kind == "energy" else sums.high(begin_s, end_s)
+        value = track.laeq(begin_s, end_s) if wanted.kind == "energy" else track.high(begin_s, end_s)
         if value is not None and rule.decimals is not None:
             value = round(value, rule.decimals)
-        valid, bound = sums.valid(begin_s, end_s), wanted.lower_bound
+        valid, bound = track.valid(begin_s, end_s), wanted.lower_bound
         judgement = noise.judge(value, limit, accepted=valid >= rule.min_valid, lower_bound=bound, indicative=doubts)
         yield Judged(rule, begin_s, end_s, value, valid, judgement, span)
-
-
-class _Sums:
-    """Energies and counts of a point's minutes, added up once, so that any window of a long report costs the same."""
-
-    def __init__(self, minutes: Sequence[Minute]) -> None:
-        self._minutes = minutes
-        self._starts = [minute.start_s for minute in minutes]
-        self._total = [0, *accumulate(minute.total for minute in minutes)]
-        self._n = [0, *accumulate(minute.n for minute in minutes)]
-        self._due = [0, *accumulate(minute.due for minute in minutes)]
-
-    def laeq(self, begin_s: int, end_s: int) -> float | None:
-        a, b = self._between(begin_s, end_s)
-        return acoustics.level(self._total[b] - self._total[a], self._n[b] - self._n[a])
-
-    def high(self, begin_s: int, end_s: int) -> float | None:
-        a, b = self._between(begin_s, end_s)
-        return max((minute.high for minute in self._minutes[a:b] if minute.high is not None), default=None)
-
-    def valid(self, begin_s: int, end_s: int) -> float:
-        """Good samples of those due; minutes without a record are due like the others."""
-        a, b = self._between(begin_s, end_s)
-        due = self._due[b] - self._due[a]
-        known = len(set(self._starts[a:b])) * MINUTE_S / (end_s - begin_s)
-        return min(1.0, (self._n[b] - self._n[a]) / due * min(1.0, known)) if due else 0.0
-
-    def _between(self, begin_s: int, end_s: int) -> tuple[int, int]:
-        return bisect_left(self._starts, begin_s), bisect_left(self._starts, end_s)

@@ -19,10 +19,10 @@ from gateway.config import Config
 from gateway.errors import Refused
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.reader import EventReader
-from gateway.minutes import MINUTE_S, Minute, Period, Sum
+from gateway.minutes import MINUTE_S, Period, Sum
 from gateway.moment import NANO
 from gateway.periods import Periods
-from gateway.reports.heard import Heard
+from gateway.reports.heard import Aside, Heard
 from gateway.rules import Rule
 from gateway.sources.choice import bind
 from gateway.values import Event
@@ -42,15 +42,6 @@ class Level:
     rules: tuple[Rule, ...]
     heard: Heard
     figures: noise.Figures  # of the whole span
-
-    @property
-    def minutes(self) -> Mapping[str, Sequence[Minute]]:
-        """By the point's own name, in the order of time, without histograms."""
-        return self.heard.minutes
-
-    @property
-    def records(self) -> Iterator[Minute]:
-        return (minute for minutes in self.minutes.values() for minute in minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +87,7 @@ def gather(
         raise Refused(say("no sound level meter is called or stands so; there are: {places}", places=places or "-"))
     events, heads, book = _events(state, start_s, end_s)
     periods = Periods(config)
-    heards = {name: Heard(periods.within(start_s, end_s), book.calibrating(name)) for name in chosen}
+    heards = {name: Heard(periods.within(start_s, end_s), _asides(book, name)) for name in chosen}
     weather = _listen(state, start_s, end_s, heards)
     rules = rule_sets.build(config, instruments)
     levels = []
@@ -108,6 +99,11 @@ def gather(
         place = config.device[name].place
         levels.append(Level(name, each.driver.title, place, meter, why, mine, heards[name], whole))
     return Material(config, sha256, calendar, periods, start_s, end_s, tuple(levels), weather, events, heads, book)
+
+
+def _asides(book: Book, name: str) -> list[Aside]:
+    """Minutes that are no measurement of the venue."""
+    return [Aside("calibration", book.calibrating(name)), Aside("calibration-void", book.void(name))]
 
 
 def _is_wanted(name: str, place: str, wanted: Sequence[str]) -> bool:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from gateway import __version__
+from gateway import __version__, noise
 from gateway.catalogue import say
 from gateway.journal.chain import Identity
-from gateway.moment import ClockState
 from gateway.pages import render
 from gateway.reports import charts, tables
 from gateway.reports.limits import Summary
@@ -19,9 +17,10 @@ from gateway.reports.subjects import Summaries
 
 def page(material: Material, summaries: Summaries, heading: str, verdict: dict[str, Any] | None, by: Identity) -> str:
     devices = [_device(material, level, summaries[level.name]) for level in material.levels]
-    clocks = Counter(minute.clock for level in material.levels for minute in level.records)
-    unset = clocks.total() - clocks[ClockState.SYNCHRONISED]
-    marks = [say(tables.CLOCKS, share=f"{unset / clocks.total():.1%}")] if unset else []
+    tracks = [track for level in material.levels for track in level.heard.tracks.values()]
+    unset = sum(track.unset(material.start_s, material.end_s) for track in tracks)
+    known = sum(track.recorded(material.start_s, material.end_s) for track in tracks)
+    marks = [say(tables.CLOCKS, share=f"{unset / known:.1%}")] if unset else []
     if any(level.doubts for level in material.levels):
         marks.append(say("Indicative: at least one instrument here is no evidence; the reason stands at each."))
     if not charts.available():
@@ -68,7 +67,7 @@ def _device(material: Material, level: Level, summaries: list[Summary]) -> dict[
         "day_nights": list(tables.day_nights(material, level)),
         "limits": list(tables.limits(material, summaries)),
         "events": tables.single_events(material, level),
-        "event_count": len(level.figures.level.events),
+        "event_count": level.heard.track(noise.LEVEL).events(material.start_s, material.end_s).total(),
         "gaps": list(tables.gaps(level)),
         "holes": tables.holes(material, level),
     }

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway import noise
 from gateway.catalogue import N_, say
 from gateway.config import Config, seconds
 from gateway.errors import Refused
-from gateway.noise import figures
 from gateway.reports import complaint, limits, tables
 from gateway.reports.complaint import Answer, Heard, Reason, Verdict
 from gateway.reports.limits import Summary
@@ -55,7 +55,7 @@ class NoiseReport:
     def judge(self, material: Material, level: Level) -> list[Summary]:
         return limits.judge_all(
             level.rules,
-            level.minutes,
+            level.heard.tracks,
             material.calendar,
             material.start_s,
             material.end_s,
@@ -84,8 +84,10 @@ class ComplaintReport:
         self.heading = say("Answer to a noise complaint")
 
     def judge(self, material: Material, level: Level) -> list[Summary]:
-        first_s, last_s = (round(each.timestamp()) // 60 * 60 for each in (self.first, self.last))
-        return limits.judge_all(level.rules, level.minutes, material.calendar, first_s, last_s, doubts=level.doubts)
+        first_s, last_s = self._asked()
+        return limits.judge_all(
+            level.rules, level.heard.tracks, material.calendar, first_s, last_s, doubts=level.doubts
+        )
 
     def verdict(self, material: Material, summaries: Summaries) -> dict[str, Any]:
         devices = [self._heard(material, level, summaries[level.name]) for level in material.levels]
@@ -104,9 +106,8 @@ class ComplaintReport:
         }
 
     def _heard(self, material: Material, level: Level, summaries: list[Summary]) -> Heard:
-        first_s, last_s = self.first.timestamp(), self.last.timestamp()
-        own = [minute for minute in level.records if first_s <= minute.start_s + 59 and minute.start_s < last_s]
-        found = figures(own, round((last_s - first_s) / 60))
+        first_s, last_s = self._asked()
+        track = level.heard.track(noise.EQUIVALENT)
         raised = [
             event
             for event in material.events
@@ -116,8 +117,12 @@ class ComplaintReport:
             and first_s <= datetime.fromisoformat(str(event["time"])).timestamp() < last_s
         ]
         texts = tuple(say("{text}", text=event["text"]) for event in raised)
-        clock_set = all(minute.clock == "synchronised" for minute in own)
-        return Heard(level.name, tuple(summaries), found.valid, clock_set, level.doubts, texts)
+        clock_set = not track.unset(first_s, last_s)
+        return Heard(level.name, tuple(summaries), track.valid(first_s, last_s), clock_set, level.doubts, texts)
+
+    def _asked(self) -> tuple[int, int]:
+        """The time in question, in whole minutes, seconds since 1970."""
+        return int(self.first.timestamp()) // 60 * 60, -(-int(self.last.timestamp()) // 60) * 60
 
 
 def _reasons(material: Material, verdict: Verdict) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -11,15 +10,16 @@ from typing import Any
 from gateway import noise
 from gateway.calibration import Check
 from gateway.catalogue import N_, say
-from gateway.minutes import MINUTE_S, Minute
+from gateway.minutes import MINUTE_S
 from gateway.noise import Outcome
+from gateway.noise_events import KINDS, EventKind
 from gateway.periods import PeriodSpan
 from gateway.reports.charts import Band, LimitLine, Line, levels
 from gateway.reports.limits import Judged, Summary
 from gateway.reports.material import Level, Material
 from gateway.vocabulary import word
 
-MOST_ROWS = 24  # of events and excesses; a longer list is in the bundle
+MOST_ROWS = 24  # of spans without a record
 DAY_S = 86_400
 
 FIGURES = ("laeq", "lmax_sampled", "lmin_sampled", "l5", "l10", "l50", "l90", "l95", "sd")
@@ -37,8 +37,9 @@ ASIDE = {
     "wind": N_("wind over the limit"),
     "rain": N_("rain"),
     "calibration": N_("calibrator on the microphone"),
+    "calibration-void": N_("void: the field checks before and after differ by more than 0.5 dB"),
 }
-EVENT_KINDS = {
+EVENT_KINDS: dict[EventKind, str] = {
     "impulse": N_("impulse"),
     "short": N_("short"),
     "steady": N_("steady"),
@@ -79,13 +80,17 @@ def doubts(codes: Iterable[str]) -> list[str]:
 def periods(material: Material, level: Level) -> Iterator[dict[str, Any]]:
     """The whole span, and each session, listening window, day and night that lies in it."""
     whole = PeriodSpan(material.end_s, material.start_s, "hour")
-    yield _period(material, level.figures, whole, say("the whole time"))
+    begun = level.heard.track(noise.LEVEL).events(material.start_s, material.end_s)
+    yield _period(material, level.figures, whole, say("the whole time"), begun)
     for span in material.periods.within(material.start_s, material.end_s):
         figures = level.heard.figures(span, span.minutes)
-        yield _period(material, figures, span, say(PERIODS[span.kind], name=span.name))
+        begun = level.heard.track(noise.LEVEL).events(span.start_s, span.end_s)
+        yield _period(material, figures, span, say(PERIODS[span.kind], name=span.name), begun)
 
 
-def _period(material: Material, figures: noise.Figures, span: PeriodSpan, name: str) -> dict[str, Any]:
+def _period(
+    material: Material, figures: noise.Figures, span: PeriodSpan, name: str, begun: Counter[EventKind]
+) -> dict[str, Any]:
     found = figures.record()
     return {
         "name": name,
@@ -93,6 +98,7 @@ def _period(material: Material, figures: noise.Figures, span: PeriodSpan, name: 
         "end": clock(material, span.end_s, date=span.end_s - span.start_s > DAY_S),
         "figures": [db(found[key]) for key in FIGURES],
         "valid": f"{figures.valid:.1%}",
+        "events": ", ".join(f"{begun[kind]} {say(EVENT_KINDS[kind])}" for kind in KINDS if begun[kind]),
         "few": figures.valid < material.config.noise.valid_share,
     }
 
@@ -106,8 +112,8 @@ def day_nights(material: Material, level: Level) -> Iterator[dict[str, Any]]:
         day = material.periods.day_before(night)
         if day.start_s < material.start_s:
             continue
-        ld = _hours(level, day, validity.valid_day_hours, validity.valid_share)
-        ln = _hours(level, night, validity.valid_night_hours, validity.valid_share)
+        ld = level.heard.hours(day, validity.valid_day_hours, validity.valid_share)
+        ln = level.heard.hours(night, validity.valid_night_hours, validity.valid_share)
         both = noise.day_night(ld, ln)
         yield {
             "date": clock(material, day.start_s)[:10],
@@ -116,19 +122,6 @@ def day_nights(material: Material, level: Level) -> Iterator[dict[str, Any]]:
                 *(db(both.weighted), db(both.plain)),
             ],
         }
-
-
-def _hours(level: Level, span: PeriodSpan, needed: int, share: float) -> noise.Hours:
-    inside = (
-        m
-        for own in level.minutes.values()
-        for m in own[bisect_left(own, span.start_s, key=_begin) : bisect_left(own, span.end_s, key=_begin)]
-    )
-    return noise.hours(inside, span.start_s, span.end_s, needed, share)
-
-
-def _begin(minute: Minute) -> int:
-    return minute.start_s
 
 
 # ---- limits ---------------------------------------------------------------------------------------------------------
@@ -173,21 +166,15 @@ def comparison(material: Material, judged: Judged) -> str:
 
 def gaps(level: Level) -> Iterator[dict[str, Any]]:
     """Why samples were not counted, and how many."""
-    point = level.figures.laeq_of
-    minutes = level.minutes.get(point.partition("/")[2], []) if point else []
-    due = sum(minute.due for minute in minutes)
-    found: Counter[str] = Counter()
-    for minute in minutes:
-        found.update(minute.set_aside)
-    for reason, count in found.most_common():
+    found = level.figures.equivalent
+    for reason, count in sorted(found.set_aside.items(), key=lambda each: -each[1]):
         shown = say(ASIDE[reason]) if reason in ASIDE else word(reason)
-        yield {"reason": shown, "samples": count, "share": f"{count / due:.1%}" if due else "-"}
+        yield {"reason": shown, "samples": count, "share": f"{count / found.due:.1%}" if found.due else "-"}
 
 
 def holes(material: Material, level: Level) -> list[str]:
     """Spans without any record at all: the gateway was off."""
-    minutes = next(iter(level.minutes.values()), ())
-    known = {minute.start_s for minute in minutes}
+    known = set(level.heard.track(noise.EQUIVALENT).starts)
     found: list[list[int]] = []
     for start_s in range(material.start_s, material.end_s, MINUTE_S):
         if start_s in known:
@@ -226,15 +213,13 @@ def alarms(material: Material, kinds: Sequence[str] = ("noise",)) -> Iterator[di
 
 def single_events(material: Material, level: Level) -> list[dict[str, Any]]:
     """The loudest single events, in the order of time."""
-    found = level.figures.level.events
-    loudest = sorted(found, key=lambda event: event.lmax, reverse=True)[:MOST_ROWS]
     return [
         {
             "time": datetime.fromtimestamp(event.start_ms / 1000, material.calendar.zone).strftime("%m-%d %H:%M:%S"),
             "kind": say(EVENT_KINDS[event.kind]),
             "cells": [f"{event.duration_s:.0f} s", db(event.lmax), db(event.laeq), db(event.lae), f"+{db(event.rise)}"],
         }
-        for event in sorted(loudest, key=lambda event: event.start_ms)
+        for event in level.heard.track(noise.LEVEL).loudest()
     ]
 
 
@@ -279,18 +264,9 @@ def _step(length_s: int) -> int:
 
 def _series(material: Material, level: Level, step_s: int) -> list[tuple[int, float | None, float | None]]:
     """(begin, LAeq, largest sample) of each step; None where there is no record."""
-    by_step: dict[int, list[Minute]] = {}
-    for minute in level.records:
-        by_step.setdefault((minute.start_s - material.start_s) // step_s, []).append(minute)
-    found = {step: noise.figures(minutes) for step, minutes in by_step.items()}
-    return [
-        (
-            material.start_s + step * step_s,
-            found[step].laeq if step in found else None,
-            found[step].level.high if step in found else None,
-        )
-        for step in range((material.end_s - material.start_s) // step_s)
-    ]
+    mean, level_of = level.heard.track(noise.EQUIVALENT), level.heard.track(noise.LEVEL)
+    begins = range(material.start_s, material.end_s, step_s)
+    return [(at_s, mean.laeq(at_s, at_s + step_s), level_of.high(at_s, at_s + step_s)) for at_s in begins]
 
 
 def _limit_lines(summaries: Sequence[Summary]) -> Iterator[LimitLine]:
