@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import grp
 import json
+import logging
 import os
 import queue
 import selectors
@@ -27,9 +28,11 @@ from gateway.errors import Refused, Unavailable
 from gateway.moment import Clock
 from gateway.nudge import Nudge
 from gateway.people import pin_matches
-from gateway.state import socket_path
+from gateway.state import socket_path, spare_socket_path
 from gateway.values import Command, Question
 from gateway.worker import idle_s
+
+log = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES = 64 * 1024
 ANSWER_TIMEOUT_S = 10.0
@@ -100,11 +103,23 @@ class Control:
                 for key, _ in selector.select(longest_s):
                     if key.data is not None:
                         key.data()
-        for name in _GROUPS:
-            socket_path(self._state, name).unlink(missing_ok=True)
+            paths = [Path(str(server.server_address)) for server in (view, operate)]
+        for path in paths:
+            path.unlink(missing_ok=True)
 
     def _server(self, name: str) -> socketserver.ThreadingUnixStreamServer:
-        path = socket_path(self._state, name)
+        """Listens where commands look first, or in memory where the card does not let a socket be made."""
+        spare = spare_socket_path(self._state, name)
+        try:
+            return self._listening(name, socket_path(self._state, name))
+        except OSError as error:
+            if spare is None:
+                raise
+            log.warning("event=socket-elsewhere path=%s error=%r", spare, str(error))
+        spare.parent.mkdir(mode=0o700, exist_ok=True)
+        return self._listening(name, spare)
+
+    def _listening(self, name: str, path: Path) -> socketserver.ThreadingUnixStreamServer:
         path.unlink(missing_ok=True)
         control = self
 
@@ -193,6 +208,17 @@ def _peer(connection: socket.socket) -> str:
     return f"uid {uid}"
 
 
+def connect(connection: socket.socket, state: Path, name: str) -> None:
+    """To the gateway of this state directory, wherever it could make its socket. Raises OSError."""
+    try:
+        connection.connect(str(socket_path(state, name)))
+    except (FileNotFoundError, ConnectionRefusedError):
+        spare = spare_socket_path(state, name)
+        if spare is None:
+            raise
+        connection.connect(str(spare))
+
+
 def ask(state: Path, request: dict[str, Any], *, acting: bool = False) -> dict[str, Any]:
     """One request to the running gateway, from the command line. `Unavailable` when none runs here."""
     name = OPERATE if acting else VIEW
@@ -200,7 +226,7 @@ def ask(state: Path, request: dict[str, Any], *, acting: bool = False) -> dict[s
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_TIMEOUT_S + 5)
         try:
-            connection.connect(str(path))
+            connect(connection, state, name)
             connection.sendall(json.dumps({"lang": chosen(), **request}).encode() + b"\n")
             with connection.makefile("rb") as stream:
                 answer: dict[str, Any] = json.loads(stream.readline())

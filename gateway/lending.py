@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.catalogue import say
-from gateway.control import OPERATE
+from gateway.control import OPERATE, connect
 from gateway.errors import Refused, Unavailable
 from gateway.sources.loans import Lender, Loan
-from gateway.state import socket_path
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ def borrowed(state: Path, port: str, seconds: float, what: str, name: str = "") 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_PATIENCE_S)
         try:
-            connection.connect(str(socket_path(state, OPERATE)))
+            connect(connection, state, OPERATE)
         except OSError:  # nobody runs here
             yield port
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,16 @@ def socket_path(state: Path, name: str) -> Path:
     """
     folder = RUN / state.name / name
     return folder / "socket" if state.parent == SERVICES and folder.is_dir() else state / f"{name}.sock"
+
+
+def spare_socket_path(state: Path, name: str) -> Path | None:
+    """Where it listens when the state directory takes no socket: in memory, for this user alone; None: nowhere."""
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(given) if given else RUN / "user" / str(os.getuid())
+    if not given and os.getuid() == 0 and not folder.is_dir():
+        folder = RUN
+    which = hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:12]
+    return folder / f"venue-gateway-{which}" / f"{name}.sock" if folder.is_dir() else None
 
 
 class StateDirectory:

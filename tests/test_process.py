@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import tempfile
 import threading
 import time
 import tomllib
@@ -109,10 +110,15 @@ def test_a_card_that_refuses(tmp_path: Path, broker: Broker, far: Command, card:
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_begun_on_a_sick_card(tmp_path: Path, broker: Broker, far: Command, card: SickCard, trouble: str) -> None:
+def test_begun_on_a_sick_card(
+    tmp_path: Path, broker: Broker, far: Command, card: SickCard, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """F7, F8: killed, and started on a card that is full, read-only or failing, with the button pressed in the dark:
-    what stood is remembered, the press is at the far end, and once the card is well all is in the journal, chained.
+    what stood is remembered, the press is at the far end, commands are answered; once the card is well all is in the
+    journal, chained.
     """
+    memory = Path(tempfile.mkdtemp(prefix="run-"))  # a short name: the kernel takes 107 bytes for a socket's
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(memory))
     gateway = Gateway(tmp_path, venue(broker.port))
     gateway.env = card.env()
     with gateway:
@@ -125,12 +131,14 @@ def test_begun_on_a_sick_card(tmp_path: Path, broker: Broker, far: Command, card
         gateway.start(wait=False)
         found = until(lambda: [e for e in far.events("leak-button", *OPENINGS) if e["reason"] == "found-at-start"], 10)
         said = until(lambda: far.events("storage-events", "raised"), 8)[0]
-        card.heal()
         gateway.until_running()
+        answered = gateway.status()["storage"]
+        card.heal()
         until(lambda: healed(gateway), 15, "a healed card")
         gateway.end(far)
         resumed = far.events()[before]
 
+    assert "events" in answered
     assert ("leak-button", "repeated", "restart") == tuple(resumed[key] for key in ("alarm", "transition", "reason"))
     assert [resumed["activation"]] == [event["activation"] for event in found]
     assert TROUBLES[trouble] in said["text"]["en"]
