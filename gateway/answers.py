@@ -14,7 +14,7 @@ from gateway.day.day import Day
 from gateway.errors import Refused
 from gateway.health import DeviceWatch
 from gateway.moment import Moment
-from gateway.summary import summary
+from gateway.summary import pressing, summary
 from gateway.values import Question, SinkState
 from gateway.venue import Venue
 
@@ -29,7 +29,7 @@ class Answers:
         self._day = day
         self._known: Mapping[str, Callable[[Question], dict[str, Any]]] = {
             "status": lambda question: {"status": self.status(question.at)},
-            "alarms": lambda _question: {"alarms": [*map(self._summary, self._venue.book.standing())]},
+            "alarms": lambda _question: {"alarms": self._standing()},
             "points": lambda question: {"points": self._points(question.at)},
             "why": self._why,
             "limits": self._limits,
@@ -81,6 +81,9 @@ class Answers:
             found["canary_age_s"] = round(now.seconds_since(canary.at), 1)
             found["round_trip_ms"] = round(canary.round_trip_s * 1000, 1)
         return found
+
+    def _standing(self) -> list[dict[str, Any]]:
+        return sorted(map(self._summary, self._venue.book.standing()), key=pressing)
 
     def _summary(self, page: Page) -> dict[str, Any]:
         return summary(page, self._venue.book.zone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gateway import rule_sets
@@ -172,15 +172,18 @@ def left_behind(recovered: Recovered, latches: Mapping[str, Any]) -> dict[str, l
 
 
 def remember(book: Book, reader: EventReader, last: int) -> None:
-    """Enter the events of earlier runs, so that a late or repeated receipt for one of them is known."""
+    """Enter the events of earlier runs and who signed for them, so that a late or repeated receipt is known."""
+    floor = max(0, last - RECENT)
     try:
-        events: Sequence[Any] = [*reader.awaiting_receipt(), *reader.after(max(0, last - RECENT), RECENT)]
+        events: Sequence[Any] = [*reader.awaiting_receipt(), *reader.after(floor, RECENT)]
+        receipts = reader.receipts(floor)
     except Unavailable as error:
         log.warning("event=journal-unreadable error=%r", str(error))
         return
     for event in events:
         fields = json.loads(event.body)
         revision, transition = int(fields["revision"]), str(fields["transition"])
-        book.remember(
-            event.hash, Sent(event.number, event.alarm, revision, event.stream, transition, event.needs_receipt)
-        )
+        sent = Sent(event.number, event.alarm, revision, event.stream, transition, event.needs_receipt)
+        for station, wall_ns in receipts.get(event.number, {}).items():
+            sent.received[station] = replace(event.at, wall_ns=wall_ns).text(book.zone)
+        book.remember(event.hash, sent)

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `journal tail | head`: the reader has what it wanted
         sys.stderr.close()
         return DONE
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # at a question, Ctrl-D is as good as Ctrl-C
         return FAILED
 
 

@@ -48,7 +48,7 @@ def deed_main(args: argparse.Namespace) -> int:
 
 def act(args: argparse.Namespace, **request: Any) -> dict[str, Any]:
     """The answer to what a named person asks for with --by; the PIN is asked for here."""
-    request |= {"verb": args.verb, "by": args.by, "pin": _pin(args.by, args.pin_file), "note": args.note}
+    request |= {"verb": args.verb, "by": args.by, "pin": pin_of(args.by, args.pin_file), "note": args.note}
     if getattr(args, "lasting", None):
         try:
             request["for_s"] = seconds(args.lasting)
@@ -66,15 +66,23 @@ def log_main(args: argparse.Namespace) -> int:
     said = {name: getattr(args, name) for name in LOGGED}
     request: dict[str, Any] = {"kind": args.kind} | {name: each for name, each in said.items() if each is not None}
     if args.second is not None:
-        request |= {"with": args.second, "with_pin": _pin(args.second, args.with_pin_file)}
+        request |= {"with": args.second, "with_pin": pin_of(args.second, args.with_pin_file)}
     answer = act(args, **request)
     print(json.dumps(answer, ensure_ascii=False) if args.json else answer["text"])
     return 0
 
 
-def _pin(by: str, file: Path | None) -> str:
+def pin_of(by: str, file: Path | None) -> str:
     """From a file, or asked for; never from the command line, which others can see."""
-    return file.read_text().strip() if file else getpass.getpass(say("PIN of {by}: ", by=by))
+    if file is None:
+        try:
+            return getpass.getpass(say("PIN of {by}: ", by=by))
+        except EOFError:
+            raise Refused(say("no PIN was given")) from None
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise Refused(say("{path} cannot be read: {error}", path=file, error=error)) from error
 
 
 def drill_main(args: argparse.Namespace) -> int:
@@ -173,7 +181,7 @@ def alarms_main(args: argparse.Namespace) -> int:
     from rich import box, console, table  # noqa: PLC0415  drawing is not needed by `--json` nor by scripts
 
     rows = table.Table(box=box.SIMPLE_HEAD)
-    for title in (say("severity"), say("alarm"), say("state"), say("since"), say("acknowledged by")):
+    for title in (say("severity"), say("alarm"), say("state"), say("since"), say("seen or put aside by")):
         rows.add_column(title, overflow="fold")
     for alarm in alarms:
         rows.add_row(
@@ -181,10 +189,18 @@ def alarms_main(args: argparse.Namespace) -> int:
             alarm["alarm"],
             word(alarm["state"]),
             alarm["since"][5:19].replace("T", " "),
-            alarm["by"] or "",
+            _seen_by(alarm),
         )
     console.Console().print(rows)
     return 0
+
+
+def _seen_by(alarm: dict[str, Any]) -> str:
+    """Who has acknowledged it, or put it aside: until when, and why."""
+    if alarm.get("hidden_by") is None:
+        return alarm["by"] or ""
+    until = "" if alarm["shelved_until"] is None else f" -> {alarm['shelved_until'][5:16].replace('T', ' ')}"
+    return f"{alarm['hidden_by']}{until}: {alarm['hidden_note'] or '-'}"
 
 
 def why_main(args: argparse.Namespace) -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gateway.book import Page
+if TYPE_CHECKING:  # `watch` orders what it was told and needs no book for that
+    from gateway.book import Page
+
+_RANK = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
 def summary(page: Page, zone: tzinfo) -> dict[str, Any]:
@@ -21,5 +25,18 @@ def summary(page: Page, zone: tzinfo) -> dict[str, Any]:
         "since": alarm.raised.text(zone) if alarm.raised is not None else "",
         "by": alarm.acknowledged_by,
         "received_by": list(alarm.received_by),
+        "hidden_by": alarm.hidden_by,
+        "hidden_note": alarm.hidden_note,
+        "shelved_until": None if alarm.shelved_until is None else alarm.shelved_until.text(zone),
         "text": page.evidence.what,
     }
+
+
+def unseen(alarm: Mapping[str, Any]) -> bool:
+    """Of a summary: nobody has acknowledged it or put it aside."""
+    return "unacknowledged" in alarm["state"]
+
+
+def pressing(alarm: Mapping[str, Any]) -> tuple[bool, int, str]:
+    """The order of summaries: what nobody has seen first, of these the gravest."""
+    return not unseen(alarm), _RANK.get(alarm["severity"], len(_RANK)), alarm["alarm"]

@@ -137,7 +137,7 @@ def test_receipts(venue: Venue) -> None:
     venue.restart()
 
     assert [door] == venue.reader().awaiting_receipt()
-    assert {"county-command": 1_780_000_000_000_000_000} == venue.reader().receipts(leak.number)
+    assert {"county-command": 1_780_000_000_000_000_000} == venue.reader().receipts(leak.number - 1)[leak.number]
 
 
 def test_pieces_of_a_run(venue: Venue) -> None:

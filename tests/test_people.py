@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import config
+from gateway.cli import main
 from gateway.errors import ConfigError, Refused
 from gateway.people import (
     new_key,
@@ -158,3 +159,33 @@ def test_a_word_that_the_configuration_would_not_take_is_refused(tmp_path: Path)
         station_add_main(argparse.Namespace(id="county", key_file=key, streams=["custdy"]))
 
     assert not key.exists()
+
+
+@pytest.mark.parametrize(("name", "content", "words"), [("none", None, "cannot be read"), ("bad", b"\xff", "cannot")])
+def test_a_pin_file_that_cannot_be_read(
+    name: str, content: bytes | None, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missing or foreign file is named in a sentence before anything is asked of the gateway."""
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    status = main(["drill", "leak", "--by", "li-wei", "--note", "x", "--pin-file", str(file), "--state", str(tmp_path)])
+    said = capsys.readouterr().err
+
+    assert 1 == status
+    assert f"{file} {words}" in said
+
+
+def test_an_input_that_ends_instead_of_a_pin(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-D at the question for the PIN is an answer like another, and no traceback."""
+
+    def ended(_prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", ended)
+    status = main(["drill", "leak", "--by", "li-wei", "--note", "x", "--state", str(tmp_path)])
+
+    assert 1 == status
+    assert "no PIN was given" in capsys.readouterr().err

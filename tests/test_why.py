@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from test_engine import STATION, receipt
 
+from gateway.assembly import remember
 from gateway.catalogue import choose
+from gateway.journal.events import EventReader, EventWriter
+from gateway.moment import SystemClock
 from gateway.values import Accepted, NotTaken
 from gateway.why import limit_lines, why_lines
 from tests.kit_engine import EARLY_NS, VENUE, Bench
@@ -133,6 +138,50 @@ def test_the_days_of_a_rule(tmp_path: Path) -> None:
     assert "in force now: always, only on Sunday, 2026-06-08, until 06-09 00:00:00" in sunday
     assert "not in force now; it is during: always, only on Sunday, 2026-06-08" in tuesday
     assert (["sun"], ["2026-06-08"]) == (described["weekdays"], described["dates"])
+
+
+def test_what_was_received_before_a_restart(bench: Bench, tmp_path: Path) -> None:
+    """What a station has signed for is not said to be without a receipt because the program began anew."""
+    bench.press()
+    receipt(bench, bench.out.made[0].hash)
+    journal = EventWriter(tmp_path / "journal", SystemClock(), [].append)
+    (tmp_path / "journal").mkdir()
+    journal.open()
+    stop = threading.Event()
+    thread = threading.Thread(target=journal.run, args=(stop,))
+    thread.start()
+    for event in bench.out.made:
+        journal.put(event, None)
+    first = bench.out.made[0]
+    journal.received(first.number, first.hash, "county-command", bench.now.wall_ns)
+    stop.set()
+    thread.join()
+    bench.restart()
+    with closing(EventReader(tmp_path / "journal")) as reader:
+        remember(bench.engine.book, reader, bench.out.made[-1].number)
+    lines = why(bench, "leak-button").splitlines()
+    of_the_first = next(line for line in lines if f"#{first.number} raised" in line)
+
+    assert "received at county-command: 06-07 09:00:0" in of_the_first
+    assert "NO RECEIPT YET" not in of_the_first
+
+
+def test_what_nobody_has_seen_stands_first(tmp_path: Path) -> None:
+    """A list of alarms begins with what nobody has seen, the gravest first; what is put aside says by whom."""
+    rule = '\n[rule.loud]\npoint = "gate-noise/laf"\nabove = 50.0\nseverity = "low"\n'
+    bench = Bench(tmp_path, VENUE + rule, start_ns=EARLY_NS)
+    bench.found_safe()
+    bench.level(70.0, 3)
+    bench.act("shelve", "loud", note="fireworks", for_s=600.0)
+    bench.lines("door", True)
+    bench.wait(1)
+    bench.act("ack", "door")
+    bench.press()
+    listed = bench.ask("alarms")["alarms"]
+
+    assert ["leak-button", "door", "loud"] == [alarm["alarm"] for alarm in listed]
+    assert ("li-wei", "fireworks") == (listed[2]["hidden_by"], listed[2]["hidden_note"])
+    assert "2026-06-07T08:10:03.000+08:00" == listed[2]["shelved_until"]
 
 
 def test_every_line_speaks_both_languages(bench: Bench, language: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ from gateway.accept.walk import Step, Walk, looks
 from gateway.catalogue import say
 from gateway.control import ask
 from gateway.errors import Refused
+from gateway.local import pin_of
 
 
 def accept_main(args: argparse.Namespace) -> int:
     """0: everything was tried and is in order. 1: not. What was in order already is not asked again."""
-    pin = args.pin_file.read_text().strip() if args.pin_file else getpass.getpass(say("PIN of {by}: ", by=args.by))
+    pin = pin_of(args.by, args.pin_file)
 
     def asked(request: dict[str, Any]) -> dict[str, Any]:
         return _good(ask(args.state, request))

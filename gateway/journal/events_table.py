@@ -211,8 +211,13 @@ def cursors(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT sink, number FROM cursors"))
 
 
-def receipts_of(connection: sqlite3.Connection, number: int) -> dict[str, int]:
-    return dict(connection.execute("SELECT station, wall_ns FROM receipts WHERE number = ?", (number,)))
+def receipts_after(connection: sqlite3.Connection, number: int) -> dict[int, dict[str, int]]:
+    found: dict[int, dict[str, int]] = {}
+    for event, station, wall_ns in connection.execute(
+        "SELECT number, station, wall_ns FROM receipts WHERE number > ? ORDER BY wall_ns", (number,)
+    ):
+        found.setdefault(event, {})[station] = wall_ns
+    return found
 
 
 def meta(connection: sqlite3.Connection) -> dict[str, str]:

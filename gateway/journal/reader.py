@@ -61,9 +61,9 @@ class EventReader:
         """The last committed state of each alarm."""
         return self._ask(table.alarms, {})
 
-    def receipts(self, number: int) -> dict[str, int]:
-        """Who signed for event `number`, and when (wall clock, ns)."""
-        return self._ask(lambda c: table.receipts_of(c, number), {})
+    def receipts(self, after: int) -> dict[int, dict[str, int]]:
+        """Who signed for each event after number `after`, and when (wall clock, ns)."""
+        return self._ask(lambda c: table.receipts_after(c, after), {})
 
     def meta(self) -> dict[str, str]:
         return self._ask(table.meta, {})

@@ -13,11 +13,11 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from gateway.catalogue import N_, chosen, say
+from gateway.summary import pressing, unseen
 from gateway.vocabulary import word
 
 STALE_S = 15.0  # without a new sample: what is shown is no longer now
 _SEVERITY = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
-_RANK = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 _LAMPS = {
     "safe": N_("lamp: watching"),
     "pressed": N_("lamp: pressed"),
@@ -86,9 +86,9 @@ def _alarms(seen: Snapshot, most: int) -> Iterator[Text]:
         yield Text(say("no alarm stands"), style="" if seen.trouble else "green")
         return
     yield _title(say("alarms: {count}, of them not acknowledged: {open}", count=len(seen.alarms), open=_open(seen)))
-    order = sorted(seen.alarms, key=lambda alarm: (_acked(alarm), _RANK.get(alarm["severity"], 9), alarm["alarm"]))
+    order = sorted(seen.alarms, key=pressing)
     for alarm in order[:most]:
-        style = "dim" if _acked(alarm) else _SEVERITY.get(alarm["severity"], "")
+        style = _SEVERITY.get(alarm["severity"], "") if unseen(alarm) else "dim"
         since = alarm["since"][11:19]
         text = alarm["text"][chosen()] if isinstance(alarm["text"], Mapping) else str(alarm["text"])
         yield Text(f"{since} {_fit(word(alarm['severity']), 9)} {alarm['alarm']}: {word(alarm['state'])}", style=style)
@@ -97,12 +97,8 @@ def _alarms(seen: Snapshot, most: int) -> Iterator[Text]:
         yield Text(say("and {count} more", count=len(order) - most), style="bold")
 
 
-def _acked(alarm: Mapping[str, Any]) -> bool:
-    return "unacknowledged" not in alarm["state"]
-
-
 def _open(seen: Snapshot) -> int:
-    return sum(not _acked(alarm) for alarm in seen.alarms)
+    return sum(map(unseen, seen.alarms))
 
 
 def _contacts(seen: Snapshot) -> Iterator[Text]:
