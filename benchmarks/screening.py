@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from gateway.config_screening import Screening
 from gateway.moment import NANO, ClockState, Moment
-from gateway.screening import Peaks, Person, judge
+from gateway.screening.persons import Peaks, Person, judge
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Answers:
             "contacts": {name: watch.state.value for name, watch in venue.watches.items()},
             "seals": {name: watch.seal for name, watch in venue.watches.items() if watch.seal is not None},
             "devices": {name: _device(watch, now) for name, watch in venue.health.devices.items()},
-            "screening": {name: gate.describe(now, venue.points.calendar) for name, gate in venue.gates.items()},
+            "screening": {name: gate.describe(now) for name, gate in venue.gates.items()},
             "lamps": {name: step.value for name, step in venue.lamps.steps().items()},
             "brokers": {name: self._link(name, each, now) for name, each in venue.links.items()},
             "storage": {name: say(state.error) if state.error else "ok" for name, state in venue.storage.items()},

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway import gates, payloads
+from gateway import payloads
 from gateway.acts import Acts
 from gateway.alarms import Given, Signal, Step, Transition
 from gateway.answers import Answers
@@ -24,7 +24,6 @@ from gateway.config import Config
 from gateway.day.day import Day
 from gateway.escalation import Escalation
 from gateway.findings import Finding
-from gateway.gates import Gate
 from gateway.health import (
     Health,
     certificate,
@@ -50,6 +49,8 @@ from gateway.payloads import Origin
 from gateway.points import Points
 from gateway.publisher import Publisher
 from gateway.record_findings import aged, dropped, storage
+from gateway.screening.gate import Gate
+from gateway.screening.gate import definitions as entrances
 from gateway.seals import Seals
 from gateway.snapshots import from_json
 from gateway.unstored import Unstored
@@ -221,7 +222,7 @@ class Engine:
         for watch in self.watches.values():
             entries += watch.definitions(escalation)
         entries += [disarmed(name) for name in kept]
-        entries += gates.definitions(self.config.screening)
+        entries += entrances(self.config.screening)
         if self.config.custody is not None:
             entries.append(custody())
         entries += self.day.definitions()
@@ -250,7 +251,7 @@ class Engine:
                 self.gates[name] = known
                 continue
             self.gates[name] = Gate(name, table, every_s, self.book.zone)
-            self.gates[name].recall(self.book.pages[f"screening-{name}"], now)
+            self.gates[name].begin(self.book.pages[f"screening-{name}"], now, self.points.calendar)
 
     def start(self, now: Moment) -> None:
         """Say again what stands, and publish every state there is."""

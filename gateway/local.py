@@ -127,6 +127,7 @@ _STATUS: dict[str, str] = {
     "unacknowledged": N_("of them not acknowledged"),
     "contacts": N_("contacts"),
     "seals": N_("sealed doors"),
+    "screening": N_("entrances"),
     "devices": N_("devices"),
     "lamps": N_("lamps"),
     "brokers": N_("brokers"),
@@ -161,6 +162,8 @@ def _shown(value: object) -> list[str]:
 
 
 def _state(value: object) -> str:
+    if isinstance(value, dict) and "persons" in value:
+        return _entrance(value)
     if isinstance(value, dict):  # of a broker
         shown = say("{state}: {detail}", state=word(value["state"]), detail=value["detail"] or "-")
         if "canary_age_s" not in value:
@@ -168,6 +171,24 @@ def _state(value: object) -> str:
         text = "{shown}; our own message came back {age:.0f} s ago, after {ms:.0f} ms"
         return say(text, shown=shown, age=value["canary_age_s"], ms=value["round_trip_ms"])
     return word(value)
+
+
+def _entrance(gate: Mapping[str, Any]) -> str:
+    """Who came, who waits, and how fast it goes; what is not known is left out."""
+    came = f"{'' if gate['whole'] else '≥ '}{gate['persons']}"
+    of = came if gate["expected"] is None else f"{came} / {gate['expected']}"
+    parts = [say("{session}: {persons} persons", session=gate["session"] or "-", persons=of)]
+    if gate["rechecked"]:
+        parts.append(say("{share} measured again", share=f"{gate['rechecked']:.1%}"))
+    if gate["waiting"]:
+        parts.append(say("waiting: {numbers}", numbers=", ".join(f"#{number}" for number in gate["waiting"])))
+    if gate["per_minute"] is not None:
+        parts.append(say("{rate} a minute", rate=gate["per_minute"]))
+    if gate["late_min"] is not None and gate["late_min"] > 0:
+        parts.append(say("the last one {late} min late", late=gate["late_min"]))
+    if gate["drift"] is not None:
+        parts.append(say("{drift} degC from the black body", drift=f"{gate['drift']:+.2f}"))
+    return "; ".join(parts)
 
 
 def alarms_main(args: argparse.Namespace) -> int:

@@ -13,13 +13,13 @@ from gateway import book
 from gateway.book import Book
 from gateway.config import Config
 from gateway.findings import Finding
-from gateway.gates import Gate
 from gateway.health import Health
 from gateway.lamp import LampStep
 from gateway.lamps import Lamps
 from gateway.moment import Moment
 from gateway.payloads import Origin
 from gateway.points import Points
+from gateway.screening.gate import Gate
 from gateway.seals import Seals
 from gateway.sinks.feeder import Piece
 from gateway.values import Canary, Notice, Readings, SinkState, StorageState

@@ -87,6 +87,9 @@ GATE_OVERDUE = N_("No. {number} at {place} still waits for the second measuremen
 GATE_QUEUE = N_(
     "{place}: {remaining} still to come at {rate} a minute: the last one enters {late} min after {session} begins"
 )
+GATE_STOPPED = N_(
+    "{place}: {remaining} still to come, fewer than {least} came in five minutes, and {session} begins in {left} min"
+)
 GATE_DEVICE: dict[str, str] = {
     "implausible": N_("The thermometer at {place} gives values that no person has: check it"),
     "standing": N_("The thermometer at {place} sees something warm that does not go away (sun, lamp, wall): move it"),

@@ -8,7 +8,8 @@ it and is what is judged. Nothing is ever "corrected" towards normal.
 
 Judged to one decimal, half up, as instruments show it: below threshold - error passes, from threshold + error on is
 over, between the two is undecided. With 37.3 and 0.2: 37.1 to 37.4 are undecided. Whoever does not pass is measured a
-second time. Source: the exam rules of 2020-2022; GB/T 21417.1-2008 for the error of 0.2 degC.
+second time, and so is who seems to be hotter than anybody is: a forehead in the sun may hide a fever.
+Source: the exam rules of 2020-2022; GB/T 21417.1-2008 for the error of 0.2 degC.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Person:
     value: float  # degC, compensated: equal to `raw` unless a compensation is configured
     verdict: Verdict
     samples: int
+    again: bool = False  # to be measured a second time
 
 
 def tenths(value: float) -> int:
@@ -47,6 +49,11 @@ def judge(value: float, settings: Screening) -> Verdict:
     if seen < threshold - error:
         return "passed"
     return "undecided" if seen < threshold + error else "over"
+
+
+def to_be_repeated(value: float, verdict: Verdict, settings: Screening) -> bool:
+    """Whether a second measurement must say what this one does not."""
+    return verdict in ("undecided", "over") or value >= settings.plausible_to
 
 
 def compensated(raw: float, ambient: float | None, settings: Screening) -> float:
@@ -103,42 +110,13 @@ class Peaks:
     def _leave(self) -> Person | None:
         best, samples, standing = self._best, self._samples, self.standing
         self._first, self._best, self._samples, self.standing = None, None, 0, False
-        if best is None or standing:
+        if best is None:
             return None
         at, raw, ambient = best
         value = compensated(raw, ambient, self._settings)
         verdict = judge(value, self._settings)
-        if samples < 2 and verdict in ("passed", "implausible"):
-            return None  # a spike; one that might be a fever is somebody until a second measurement says otherwise
-        return Person(at, raw, ambient, value, verdict, samples)
-
-
-@dataclass(slots=True)
-class Count:
-    """What one entrance saw in a quarter of an hour, or in the time before a session."""
-
-    persons: int = 0
-    passed: int = 0
-    undecided: int = 0
-    over: int = 0
-    implausible: int = 0
-    second: int = 0  # second measurements
-    second_over: int = 0  # of these, still not passed
-    good: int = 0  # samples
-
-    def add(self, person: Person) -> None:
-        self.persons += 1
-        setattr(self, person.verdict, getattr(self, person.verdict) + 1)
-
-    @property
-    def rechecked(self) -> float | None:
-        """The share of the persons who had to be measured again; None without any."""
-        return (self.undecided + self.over) / self.persons if self.persons else None
-
-
-def late_s(expected: int, counted: int, per_minute: float, left_s: float) -> float:
-    """How long after a session's start the last person enters at this rate; zero or less: in time. inf: never."""
-    remaining = max(0, expected - counted)
-    if remaining == 0:
-        return -left_s
-    return math.inf if per_minute <= 0 else remaining / per_minute * 60 - left_s
+        if (samples < 2 or standing) and verdict in ("passed", "implausible"):
+            return (
+                None  # a spike or a wall; what might be a fever is somebody until a second measurement says otherwise
+            )
+        return Person(at, raw, ambient, value, verdict, samples, to_be_repeated(value, verdict, self._settings))
