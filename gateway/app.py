@@ -1,89 +1,53 @@
-"""Builds everything, and is the only file that knows everyone: `venue-gateway run`."""
+"""The whole gateway: builds its parts, starts them, renews them at a reload, and stops them."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import resource
-import shutil
-import signal
-import sys
-import tempfile
 import threading
-import time
-from argparse import Namespace
-from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway import armed, certificates, settings
 from gateway.assembly import Plan, left_behind, remember
 from gateway.book import Book
 from gateway.calendar import Calendar
 from gateway.catalogue import say
-from gateway.config import Config, Mqtt
-from gateway.consistency.far_sides import HERE
+from gateway.config import Config
 from gateway.control import Control, Doorman
-from gateway.day.stages import Stage, stage
+from gateway.crew import Post, end, start
 from gateway.engine import Engine, NewBroker, Reconfigured
 from gateway.engine_thread import EngineThread
-from gateway.errors import Refused
 from gateway.inbox import Inbox
 from gateway.journal import restored
 from gateway.journal.alive import AliveWriter, read_alive
 from gateway.journal.chain import Chain, Identity, new_run
 from gateway.journal.events_ageing import KeepEvents
 from gateway.journal.latches import read_latches
-from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.reader import EventReader
-from gateway.journal.readings import Keep, ReadingsWriter
-from gateway.journal.readings_reader import ReadingsReader
+from gateway.journal.readings import Keep
 from gateway.known_units import KnownUnits
 from gateway.lending import Desk, same_port
 from gateway.minute_maker import MinuteMaker
-from gateway.moment import NANO, Clock, Moment, SystemClock
+from gateway.moment import Clock, Moment
 from gateway.notify import Notifier
+from gateway.outfit import Outfit
 from gateway.payloads import Origin
 from gateway.platform import board_serial
 from gateway.record_findings import brought_back
-from gateway.sinks.feeder import Feeder
-from gateway.sinks.influx import InfluxSink, Sources
-from gateway.sinks.modem import Modem
+from gateway.simulated import Simulated
 from gateway.sinks.mqtt import MqttPump
-from gateway.sinks.noise_records import NoiseRecords
-from gateway.sinks.quarantine import Quarantine
-from gateway.sinks.supply import Cursors
-from gateway.sources.contacts import Contacts
 from gateway.sources.loans import Lender
-from gateway.sources.machine import Machine
 from gateway.state import StateDirectory
 from gateway.switchboard import Switchboard
 from gateway.values import ConfigurationState, ConfigurationWaits, SetAside, StorageState, Stored, Tick
 from gateway.worker import Worker
-
-if TYPE_CHECKING:
-    from gateway.sinks.hj212 import Hj212Sink
 
 log = logging.getLogger(__name__)
 
 MEBI = 1024 * 1024
 STALLED_S = 3.0  # an event that waits so long for the card is an alarm about the card
 HUNG_S = 30.0  # an engine that answers no tick for so long (real seconds) is ended with the process
-FLOOR = datetime.fromisoformat("2026-11-01T00:00:00+00:00")  # no gateway runs before it was written
-
-
-class Simulated(Protocol):
-    """What `gateway.simulate.simulation.Simulation` offers, so that production code imports none of it."""
-
-    config: Config
-    pin_factory: Any
-    pins: bool
-
-    @property
-    def workers(self) -> list[tuple[str, Callable[[threading.Event], None]]]: ...
-    def act(self, name: str, action: list[str]) -> str: ...
+SINKS = ("influxdb", "certificates", "bureaus")
 
 
 class App:
@@ -95,11 +59,11 @@ class App:
         state: Path,
         *,
         simulation: Simulated | None = None,
-        clock: Clock | None = None,
+        clock: Clock,
         loaded: settings.Loaded | None = None,
         directory: StateDirectory | None = None,
     ) -> None:
-        self.clock: Clock = clock or system_clock()
+        self.clock = clock
         self.directory = directory or StateDirectory(state, "simulated" if simulation is not None else "real")
         self.state = state
         self.stopping = threading.Event()
@@ -129,6 +93,9 @@ class App:
         self.out = Switchboard(state, self.clock, self._inbox.tell, zone, self._notifier, maker, keep, keep_events)
         self.identity = Identity.open(state, now)
         self.engine = self._engine(now)
+        self._outfit = Outfit(
+            lambda: self.plan, state, self.origin, self.identity, self.out, self._inbox, self.clock, simulation
+        )
         self._build_workers()
         if loaded is None or not loaded.partial:  # of a broken file nobody can tell whom it would have named
             self.out.serve(self.plan.sinks(simulated=self.origin.simulated))
@@ -165,7 +132,7 @@ class App:
         doorman = Doorman({person.id: person for person in config.person}, self.clock)
         act = simulated.act if simulated is not None else None
         self._control = Control(self.state, doorman, tell, self.clock, act, Desk(self._lender).serve)
-        out.pumps = {name: self._pump(name, broker) for name, broker in self.plan.brokers().items()}
+        out.pumps = {name: self._outfit.pump(name, broker) for name, broker in self.plan.brokers().items()}
         self._known = KnownUnits(self.state)
         self._writers = [
             Worker("events-writer", out.events.run),
@@ -179,137 +146,36 @@ class App:
         self._pump_workers = {name: _pump_workers(pump) for name, pump in out.pumps.items()}
         self._sources = {source.name: source for source in self.plan.sources(self._known, tell, self.clock)}
         self._source_workers = {name: Worker(f"source-{name}", source.run) for name, source in self._sources.items()}
-        self._contact_workers = self._contacts()
-        self._modem_workers = self._modem()
-        self._influx_workers = self._influx()
-        self._certificate_workers = self._certificates()
-        self._bureau_workers = self._bureaus()
-        self._metrics_workers = self._metrics()
+        self._posts = self._fill_posts()
         self._control_workers = [Worker("control", self._control.run)]
-        watched = (
-            () if simulated is not None else (Machine(self.state, tell, self.clock),)
-        )  # a played venue's is not ours
-        self._machine_workers = [Worker("machine", machine.run) for machine in watched]
         self._played = [Worker(name, work) for name, work in (simulated.workers if simulated is not None else ())]
 
-    def _contacts(self) -> list[Worker]:
-        siren = self.plan.config.siren
-        if not self.plan.config.contact and siren is None:
-            self.out.contacts = None
-            return []
-        simulated = self._simulation
-        self.out.contacts = Contacts(
-            self.plan.config.contact,
-            self._inbox.tell_edge,
-            self._inbox.tell,
-            self.clock,
-            simulated.pin_factory if simulated is not None and simulated.pins else None,
-            siren_pin=None if siren is None else siren.pin,
-            simulate=simulated is not None,
-        )
-        return [Worker("contacts", self.out.contacts.run)]
+    def _fill_posts(self) -> dict[str, Post]:
+        outfit = self._outfit
+        posts = {
+            "contacts": Post(lambda plan: (plan.config.contact, plan.config.siren), outfit.contacts),
+            "modem": Post(lambda plan: plan.config.modem, outfit.modem),
+            "machine": Post(lambda _plan: None, outfit.machine),
+            "influxdb": Post(lambda plan: (plan.config.influxdb, plan.labels()), outfit.influx),
+            "certificates": Post(lambda plan: certificates.files(plan.config), outfit.certificates),
+            "bureaus": Post(lambda plan: plan.platforms(), outfit.bureaus),
+            "metrics": Post(lambda plan: plan.config.metrics, outfit.metrics),
+        }
+        for post in posts.values():
+            post.fill()
+        return posts
 
-    def _modem(self) -> list[Worker]:
-        settings = self.plan.config.modem
-        self.out.modem = None
-        if settings is None:
-            return []
-        self.out.modem = Modem(settings, self.origin.venue, self.origin.zone, self.clock, self._inbox.tell)
-        return [Worker("modem", self.out.modem.run)]
-
-    def _certificates(self) -> list[Worker]:
-        named = certificates.files(self.plan.config)
-        watch = certificates.CertificateWatch(named, self.clock, self._inbox.tell)
-        return [Worker("certificates", watch.run)] if named else []
-
-    def _influx(self) -> list[Worker]:
-        settings, writer = self.plan.config.influxdb, self.out.readings_writer
-        if settings is None:
-            return []
-        sink = InfluxSink(
-            settings,
-            self.plan.labels(simulated=self.origin.simulated),
-            Sources(
-                lambda: EventReader(self.state, with_writer=True),
-                lambda: ReadingsReader(self.state, writer),
-                lambda: MinutesReader(self.state, writer),
-            ),
-            Cursors(self.out.events.advance, writer.advance),
-            Quarantine(self.state / "quarantine-influxdb.jsonl"),
-            clock=self.clock,
-            tell=self._inbox.tell,
-        )
-        return [Worker("influxdb", sink.run)]
-
-    def _bureaus(self) -> list[Worker]:
-        """The platforms that speak HJ 212, each in a thread of its own."""
-        self._platforms: list[Hj212Sink] = []
-        links = self.plan.platforms()
-        names = {link.sink for link in links}
-        if self._simulation is not None:  # HJ 212 has no word for it: a bureau would take played values for true
-            links = tuple(link for link in links if link.host in HERE)
-        if len(links) < len(names):
-            log.warning("event=simulated not-sent-to=%s", ",".join(names - {link.sink for link in links}))
-        if not links:
-            return []
-        from gateway.sinks import hj212  # noqa: PLC0415  a venue without a platform loads none of it
-
-        sources = hj212.Sources(self.state, self.out.readings_writer)
-        self._platforms = [
-            hj212.Hj212Sink(link, sources, self._inbox.tell, self.clock, self._in_session) for link in links
-        ]
-        return [Worker(sink.name, sink.run) for sink in self._platforms]
-
-    def _metrics(self) -> list[Worker]:
-        """For Prometheus, on loopback, where it is asked for."""
-        settings = self.plan.config.metrics
-        if not settings.enabled:
-            return []
-        from gateway import metrics  # noqa: PLC0415  its library is loaded only where it is used
-
-        exporter = metrics.Exporter(self._inbox.tell, self.clock, lambda: [sink.known() for sink in self._platforms])
-        return [Worker("metrics", metrics.MetricsServer(exporter, settings.port).run)]
-
-    def _in_session(self, now: Moment) -> bool:
-        return stage(Calendar(self.plan.config), now) is Stage.SESSION
-
-    def _pump(self, name: str, broker: Mqtt) -> MqttPump:
-        writer = self.out.readings_writer if broker.readings and name == "mqtt" else None
-        readings = None if writer is None else lambda: ReadingsReader(self.state, writer)
-        records = None if writer is None else lambda: self._noise_records(writer)
-        return MqttPump(
-            name,
-            broker,
-            origin=self.origin,
-            client_id=f"venue-{hashlib.sha256(self.identity.public.encode()).hexdigest()[:16]}",
-            clock=self.clock,
-            tell=self._inbox.tell,
-            feeder=Feeder(name, self.origin, lambda: EventReader(self.state, with_writer=True), readings, records),
-            advance=self.out.events.advance,
-            advance_readings=None if writer is None else writer.advance,
-            announcements=self.plan.announcements(self.origin) if name == "mqtt" else (),
-        )
-
-    def _noise_records(self, writer: ReadingsWriter) -> NoiseRecords:
-        return NoiseRecords(self.origin, MinutesReader(self.state, writer), lambda: self.plan.noise())  # noqa: PLW0108  the plan is another after a reload
+    def _workers_of(self, *names: str) -> list[Worker]:
+        return [worker for name in names for worker in self._posts[name].workers]
 
     # ---- running -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Contacts and the way to the brokers first: a press must not wait for anything else."""
         pumps = [worker for pair in self._pump_workers.values() for worker in pair]
-        for worker in (*self._writers, *self._engine_workers, *pumps, *self._contact_workers):
-            worker.start()
-        others = (*self._played, *self._modem_workers, *self._machine_workers, *self._control_workers)
-        for worker in (*others, *self._source_workers.values()):
-            worker.start()
-        for worker in (
-            *self._influx_workers,
-            *self._certificate_workers,
-            *self._bureau_workers,
-            *self._metrics_workers,
-        ):
-            worker.start()
+        start([*self._writers, *self._engine_workers, *pumps, *self._workers_of("contacts")])
+        start([*self._played, *self._workers_of("modem", "machine"), *self._control_workers])
+        start([*self._source_workers.values(), *self._workers_of(*SINKS, "metrics")])
         self._tell_configuration(self._loaded)
         self._keep_armed()
         self._notifier.send("READY=1")
@@ -344,14 +210,14 @@ class App:
         self.stopping.set()
         self._notifier.send("STOPPING=1")
         pumps = [worker for pair in self._pump_workers.values() for worker in pair]
-        intake = [*self._contact_workers, *self._source_workers.values(), *self._control_workers]
-        _end([*intake, *self._modem_workers, *self._machine_workers, *self._metrics_workers], 1.0)
-        _end(self._engine_workers, 1.0)
+        intake = [*self._workers_of("contacts"), *self._source_workers.values(), *self._control_workers]
+        end([*intake, *self._workers_of("modem", "machine", "metrics")], 1.0)
+        end(self._engine_workers, 1.0)
         self._forget()
-        _end([*pumps, *self._influx_workers, *self._certificate_workers, *self._bureau_workers], 1.5)
+        end([*pumps, *self._workers_of(*SINKS)], 1.5)
         if self.out.in_session:
             self._alive.put(self.clock.now(), last=True)
-        _end([*self._writers, *self._played], 1.2)
+        end([*self._writers, *self._played], 1.2)
         self.directory.close()
         self._notifier.close()
         log.info("event=stopped run=%s", self.origin.run)
@@ -413,26 +279,8 @@ class App:
         self._control.admit(Doorman({person.id: person for person in merged.config.person}, self.clock))
         self._renew_sources(before)
         self._renew_brokers(before)
-        if certificates.files(before.config) != certificates.files(self.plan.config):
-            _end(self._certificate_workers, 1.0)
-            self._certificate_workers = self._certificates()
-            for worker in self._certificate_workers:
-                worker.start()
-        if (before.config.influxdb, before.labels()) != (self.plan.config.influxdb, self.plan.labels()):
-            _end(self._influx_workers, 1.0)
-            self._influx_workers = self._influx()
-            for worker in self._influx_workers:
-                worker.start()
-        if before.config.metrics != self.plan.config.metrics:
-            _end(self._metrics_workers, 1.0)
-            self._metrics_workers = self._metrics()
-            for worker in self._metrics_workers:
-                worker.start()
-        if before.platforms() != self.plan.platforms():
-            _end(self._bureau_workers, 1.0)
-            self._bureau_workers = self._bureaus()
-            for worker in self._bureau_workers:
-                worker.start()
+        for post in self._posts.values():
+            post.renew(before, self.plan)
         self._keep_armed()
         if self._loaded is None or not self._loaded.partial:
             self.out.serve(self.plan.sinks(simulated=self.origin.simulated))
@@ -440,23 +288,13 @@ class App:
     def _renew_sources(self, before: Plan) -> None:
         old, new = before.lines(), self.plan.lines()
         gone = [name for name in old if new.get(name) != old[name]]
-        _end([self._source_workers.pop(name) for name in gone if name in self._source_workers], 2.0)
+        end([self._source_workers.pop(name) for name in gone if name in self._source_workers], 2.0)
         self._sources = {name: source for name, source in self._sources.items() if name not in gone}
         for source in self.plan.sources(self._known, self._inbox.tell, self.clock):
             if source.name not in self._source_workers:
                 self._sources = {**self._sources, source.name: source}  # replaced as a whole: others read it
                 self._source_workers[source.name] = Worker(f"source-{source.name}", source.run)
                 self._source_workers[source.name].start()
-        if (before.config.contact, before.config.siren) != (self.plan.config.contact, self.plan.config.siren):
-            _end(self._contact_workers, 2.0)
-            self._contact_workers = self._contacts()
-            for worker in self._contact_workers:
-                worker.start()
-        if before.config.modem != self.plan.config.modem:
-            _end(self._modem_workers, 2.0)
-            self._modem_workers = self._modem()
-            for worker in self._modem_workers:
-                worker.start()
 
     def _lender(self, port: str, name: str) -> Lender | None:
         """Who has this port now; a simulated one is known by its bus or device only. For the control's threads."""
@@ -469,13 +307,12 @@ class App:
         told = before.announcements(self.origin) != self.plan.announcements(self.origin)
         for name in [name for name in old if new.get(name) != old[name] or (told and name == "mqtt")]:
             self.out.pumps = {other: pump for other, pump in self.out.pumps.items() if other != name}
-            _end(self._pump_workers.pop(name), 2.5)
+            end(self._pump_workers.pop(name), 2.5)
         for name, broker in new.items():
             if name not in self.out.pumps:
-                self.out.pumps = {**self.out.pumps, name: self._pump(name, broker)}
+                self.out.pumps = {**self.out.pumps, name: self._outfit.pump(name, broker)}
                 self._pump_workers[name] = _pump_workers(self.out.pumps[name])
-                for worker in self._pump_workers[name]:
-                    worker.start()
+                start(self._pump_workers[name])
                 self._inbox.tell(NewBroker(name, self.clock.now()))
 
     def _keep_armed(self) -> None:
@@ -521,60 +358,5 @@ def _pump_workers(pump: MqttPump) -> list[Worker]:
     return [Worker(f"pump-{pump.name}", pump.run), Worker(f"feeder-{pump.name}", pump.feeder.run)]
 
 
-def _end(workers: Sequence[Worker], limit_s: float) -> None:
-    """Ask all to stop, then wait for them, together no longer than so (real seconds)."""
-    for worker in workers:
-        worker.stop()
-    deadline = time.monotonic() + limit_s
-    for worker in workers:
-        worker.join(max(0.0, deadline - time.monotonic()))
-
-
-def system_clock() -> SystemClock:
-    return SystemClock(round(FLOOR.timestamp() * NANO))
-
-
 def _digest(config: Config) -> str:
     return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
-
-
-def _simulation(config: Config, which: str, clock: Clock, switches: Path) -> Simulated:
-    from gateway.simulate.simulation import Simulation  # noqa: PLC0415  production loads none of the simulator
-
-    folder = switches.parent / "ports"
-    try:
-        shutil.rmtree(folder, ignore_errors=True)  # what a killed run left: the state directory is ours alone
-        folder.mkdir()
-    except OSError:
-        folder = Path(tempfile.gettempdir())  # a sick card
-    pins, ports = which != "ports", which != "pins"
-    return Simulation(config, clock, pins=pins, ports=ports, switches=switches, folder=folder)
-
-
-def run_main(args: Namespace) -> int:
-    """`venue-gateway run CONFIG`: in the foreground until SIGTERM or SIGINT."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(threadName)s %(message)s", stream=sys.stderr)
-    logging.raiseExceptions = False  # a closed stderr must not disturb anybody
-    os.umask(os.umask(0o077) | 0o027)  # whoever starts it: nothing of ours is for others
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump of the memory would hold the keys
-    state: Path = args.state
-    if args.simulate and os.environ.get("VENUE_GATEWAY_SERVICE") == "real":
-        raise Refused(say("the service watches a real venue: it does not run with --simulate"))
-    clock = system_clock()
-    directory = StateDirectory(state, "simulated" if args.simulate else "real")
-    restored.finish(state)
-    loaded = settings.load(args.config, state)
-    for problem in loaded.problems:
-        print(problem, file=sys.stderr)
-    switches = state / "switches.json"  # simulated ones outlive the program, as real ones do
-    simulation = _simulation(loaded.config, args.simulate, clock, switches) if args.simulate else None
-    app = App(loaded.config, state, simulation=simulation, clock=clock, loaded=loaded, directory=directory)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: app.stopping.set())
-    signal.signal(signal.SIGHUP, lambda *_: app.reloading.set())
-    app.start()
-    try:
-        app.serve()
-    finally:
-        app.stop()
-    return 0

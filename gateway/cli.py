@@ -85,7 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
         verb.set_defaults(handler=handler)
         return verb
 
-    run = command("run", "gateway.app:run_main", say("the gateway, in the foreground"), stateful)
+    run = command("run", "gateway.run:run_main", say("the gateway, in the foreground"), stateful)
     run.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
     run.add_argument(
         "--simulate",

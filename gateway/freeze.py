@@ -6,11 +6,10 @@ import argparse
 import json
 
 from gateway import armed, last_good, settings
-from gateway.app import system_clock
 from gateway.calendar import Calendar
 from gateway.catalogue import say
 from gateway.config import Config
-from gateway.moment import Moment
+from gateway.moment import Moment, system_clock
 
 FREE, FROZEN = 0, 1
 EVE_S = 86400.0  # what breaks on the eve of an exam is not mended in time (F13)

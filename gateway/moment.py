@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 NANO = 1_000_000_000
+FLOOR = datetime.fromisoformat("2026-11-01T00:00:00+00:00")  # no gateway runs before it was written
 
 
 class ClockState(StrEnum):
@@ -88,3 +89,8 @@ class SystemClock:
         if self.forbidden:
             return self._believed
         return ClockState.SYNCHRONISED if state < 5 else ClockState.UNSYNCHRONISED
+
+
+def system_clock() -> SystemClock:
+    """The machine's, never before this program was written."""
+    return SystemClock(round(FLOOR.timestamp() * NANO))

@@ -208,7 +208,7 @@ def test_an_engine_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         systemd.settimeout(1.8)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         config = Config.model_validate(tomllib.loads(venue(1)))
-        gateway = app.App(config, tmp_path / "state", simulation=Simulation(config, SystemClock()))
+        gateway = app.App(config, tmp_path / "state", simulation=Simulation(config, SystemClock()), clock=SystemClock())
         gateway.start()
         serving = threading.Thread(target=lambda: ended.append(contained(gateway.serve)))
         serving.start()

@@ -78,7 +78,7 @@ def test_pings_stop_when_a_loop_freezes(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(10)
-        app = App(config, tmp_path / "state", simulation=Simulation(config, SystemClock()))
+        app = App(config, tmp_path / "state", simulation=Simulation(config, SystemClock()), clock=SystemClock())
         monkeypatch.setattr(app.clock, "pause", lambda seconds: seconds / 5)  # five times faster
         app.start()
         serving = threading.Thread(target=app.serve)

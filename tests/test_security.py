@@ -133,7 +133,7 @@ def test_no_secret_shows(gateway: Gateway) -> None:
 
 def test_without_a_database_its_client_is_not_loaded() -> None:
     """Start time and memory are spent only where they are needed."""
-    code = "import sys, gateway.app; print(sorted({m.partition('.')[0] for m in sys.modules}))"
+    code = "import sys, gateway.run; print(sorted({m.partition('.')[0] for m in sys.modules}))"
     loaded = subprocess.run(["python", "-c", code], check=True, capture_output=True, text=True, env=here()).stdout
 
     assert "'gateway'" in loaded

@@ -70,7 +70,7 @@ def furnish(debian: Path, console: str) -> None:
         if "aarch64" in wheel.name or "cp313" in wheel.name:
             wheel.unlink()
     renumbered(made, "0.1.0", {})
-    for version, changed in (("0.1.1", {}), ("0.1.2", {"gateway/app.py": "raise SystemExit(1)\n"})):
+    for version, changed in (("0.1.1", {}), ("0.1.2", {"gateway/run.py": "raise SystemExit(1)\n"})):
         copy = place / f"venue-gateway-{version}"
         shutil.copytree(made, copy)
         renumbered(copy, version, changed)
