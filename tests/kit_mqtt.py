@@ -27,8 +27,12 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def until(condition: Callable[[], Any], timeout_s: float = 5.0, what: str = "") -> Any:
+PATIENCE_S = 30.0  # what comes at once on a quiet machine may take long on a busy one: tests pin order, not speed
+
+
+def until(condition: Callable[[], Any], timeout_s: float = PATIENCE_S, what: str = "") -> Any:
     """The first true answer of `condition`; AssertionError when there was none in time."""
+    timeout_s = max(timeout_s, PATIENCE_S)
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         if answer := condition():
