@@ -89,8 +89,7 @@ class Plan:
 
     def noise(self) -> NoiseSettings:
         """What the records of sound levels are made and judged by."""
-        table, config = self.config.noise, self.config
-        validity = Validity(table.valid_share, table.valid_day_hours, table.valid_night_hours)
+        config, validity = self.config, Validity.of(self.config.noise)
         places = {name: device.place for name, device in config.device.items()}
         return NoiseSettings(Periods(config), validity, places, self.meters())
 
@@ -130,7 +129,8 @@ class Plan:
 
         venue, zone = self.config.venue, Calendar(self.config).zone
         every_s = {bound.name: bound.every_s for bound in self.devices}
-        return tuple(link_of(name, table, venue, zone, every_s) for name, table in self.config.hj212.items())
+        validity = Validity.of(self.config.noise)
+        return tuple(link_of(name, table, venue, zone, every_s, validity) for name, table in self.config.hj212.items())
 
     def announcements(self, origin: Origin) -> tuple[tuple[str, bytes], ...]:
         """What neighbours on the first broker are told of this gateway."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from gateway import acoustics, noise_events
+from gateway.config_noise import Noise
 from gateway.minutes import MINUTE_S, Minute, Period, Sum
 
 HOUR_S = 3600
@@ -31,6 +32,11 @@ class Validity:
     share: float = 0.75  # of the samples of an hour or less
     day_hours: int = 12  # accepted hours, of 16
     night_hours: int = 6  # of 8
+
+    @classmethod
+    def of(cls, table: Noise) -> Validity:
+        """As the venue has it."""
+        return cls(table.valid_share, table.valid_day_hours, table.valid_night_hours)
 
 
 # ---- the figures of a period ----------------------------------------------------------------------------------------

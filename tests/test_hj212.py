@@ -19,11 +19,15 @@ from kit_hj212 import CST, MN, PW, Platform, framed
 from kit_mqtt import free_port, running, until
 
 from drivers.base import Quality
+from gateway.acoustics import energy
 from gateway.config import Venue
 from gateway.config_hj212 import Hj212
+from gateway.hj212.factors import FACTORS
 from gateway.hj212.link import link_of
+from gateway.hj212.uploads import Channel, File, Nights, of_file
 from gateway.journal.readings import ReadingsWriter
 from gateway.minute_maker import MinuteMaker
+from gateway.minutes import Minute
 from gateway.moment import NANO, ClockState, Moment
 from gateway.sinks import hj212
 from gateway.sinks.hj212 import Hj212Sink, Sources
@@ -143,6 +147,13 @@ def own_leq(seconds: range) -> str:
     return f"{10 * math.log10(sum(10 ** (level / 10) for level in levels) / len(levels)):.1f}"
 
 
+def own_ldn() -> float:
+    """Sixteen hours of the day and eight of the night, those 10 dB up, of the calendar day."""
+    hours = [range(DAY_S + h * 3600, DAY_S + h * 3600 + 3600, 20) for h in range(24)]
+    means = [sum(10 ** (level_at(s) / 10) for s in hour) / len(hour) for hour in hours]
+    return 10 * math.log10(sum(means[6:22] + [10 * m for m in (*means[:6], *means[22:])]) / 24)
+
+
 # ---- a day, and the same again
 
 
@@ -186,6 +197,7 @@ def test_a_whole_day_and_the_same_on_request(site: Site, platform: Platform) -> 
     assert "Leq-Flag" not in noon
     day = first["2031", "23", "20260608000000"]
     assert own_leq(range(DAY_S + 6 * 3600, DAY_S + 22 * 3600, 20)) == day["Ld-DayData"]
+    assert abs(own_ldn() - float(day["Ldn-Data"])) < 0.06  # sent to 0.1 dB, of figures of 0.01 dB
     air = first["2061", "22", "20260608000000"]
     assert {"a01006-Avg": "100.412", "a01006-Min": "100.412", "a01006-Max": "100.412", "a01006-Flag": "N"} == {
         name: value for name, value in air.items() if name.startswith("a01006")
@@ -667,3 +679,30 @@ def test_stamps_always_rise() -> None:
     assert datetime.fromtimestamp(1_780_000_009, UTC) - timedelta(0) == datetime.strptime(
         given[-1][:14], "%Y%m%d%H%M%S"
     ).replace(tzinfo=UTC)
+
+
+def test_ldn_is_the_one_of_every_other_output() -> None:
+    """Ld, Ln and Ldn are made of accepted hours; a night with too few leaves Ldn out, and the flag says why."""
+    channel = Channel(FACTORS["LA"], "LA", "gate-noise/laf", "dB(A)", "dB(A)", 1, "23")
+    file = File("2031", "23", DAY_S, DAY_S + 86_400, 0)
+
+    def minute(start_s: int, level: float, n: int = 3) -> Minute:
+        hundredths = round(level * 100)
+        total, aside = n * energy(hundredths), {"wind": 3 - n} if n < 3 else {}
+        return Minute("gate-noise/laf", start_s, 3, n, total, level, level, level, {hundredths: n}, aside)
+
+    def sent(*silent_hours: int) -> dict[str, str]:
+        minutes = []
+        for number in range(24):
+            level, n = (55.0 if 6 <= number < 22 else 45.0), (1 if number in silent_hours else 3)
+            minutes += [minute(DAY_S + number * 3600 + at_s, level + 30 * (n < 3), n) for at_s in range(0, 3600, 60)]
+        upload = of_file(file, [channel], minutes, Nights(), CST)
+        assert upload is not None
+        return dict(pair for item in upload.items for pair in item)
+
+    whole, few = sent(), sent(1, 2, 3)
+
+    assert ("55.0", "55.0", "45.0") == (whole["Ldn-Data"], whole["Ld-DayData"], whole["Ln-NightData"])
+    assert ("55.0", "45.0", "M") == (few["Ld-DayData"], few["Ln-NightData"], few["Ldn-Flag"])
+    assert "Ldn-Data" not in few
+    assert "Ldn-Flag" not in whole

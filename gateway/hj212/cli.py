@@ -22,6 +22,7 @@ from gateway.hj212.requests import Conduct
 from gateway.hj212.segment import parse
 from gateway.hj212.uploads import DAY, HOUR, MINUTE, Upload
 from gateway.moment import NANO, Moment, SystemClock
+from gateway.noise import Validity
 from gateway.sinks.hj212_record import SETTLED_S, Record
 from gateway.sources.choice import bind
 
@@ -55,7 +56,8 @@ def hj212_main(args: argparse.Namespace) -> int:
 def links(config: Config) -> list[Link]:
     every_s = {bound.name: bound.every_s for bound in bind(config)}
     zone = Calendar(config).zone
-    return [link_of(name, table, config.venue, zone, every_s) for name, table in config.hj212.items()]
+    validity = Validity.of(config.noise)
+    return [link_of(name, table, config.venue, zone, every_s, validity) for name, table in config.hj212.items()]
 
 
 def _platform(link: Link, state: Path, now: Moment) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from gateway.hj212.parley import Party
 from gateway.hj212.requests import Terms
 from gateway.hj212.uploads import Channel, Nights
 from gateway.journal.files import write_durably
+from gateway.noise import Validity
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,14 @@ class Link:
         return tuple(channel for channel in self.channels if channel.st == st)
 
 
-def link_of(name: str, table: Hj212, venue: Venue, zone: tzinfo, every_s: Mapping[str, float]) -> Link:
+def link_of(
+    name: str,
+    table: Hj212,
+    venue: Venue,
+    zone: tzinfo,
+    every_s: Mapping[str, float],
+    validity: Validity | None = None,
+) -> Link:
     """`every_s`: how often each device is read. KeyError for a factor that nobody knows (`check` finds those)."""
     edition = EDITIONS[table.edition]
     channels = tuple(_channel(table, code, every_s) for code in table.factors)
@@ -74,7 +82,7 @@ def link_of(name: str, table: Hj212, venue: Venue, zone: tzinfo, every_s: Mappin
         Path(table.password_file),
         Party(edition, table.crc, table.mn, frozenset(systems), zone),
         channels,
-        Nights(venue.night.from_, venue.night.to, table.ldn),
+        Nights(venue.night.from_, venue.night.to, table.ldn, validity or Validity()),
         table.heartbeat if edition.heartbeat else None,
         terms,
         frozenset(table.may_set),

@@ -12,23 +12,22 @@ What is not known is left out and flagged, never replaced by a number.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta, tzinfo
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from drivers.base import Quality
 from gateway.hj212.factors import NOISE, Factor, converted, rounded
 from gateway.hj212.segment import Item
 from gateway.minutes import Minute, Period, combine
 from gateway.moment import NANO
+from gateway.noise import Hours, Validity, day_night, hours_of
 from gateway.values import Reading
 
 REALTIME, MINUTE, HOUR, DAY = "2011", "2051", "2061", "2031"
 KINDS = (MINUTE, HOUR, DAY)  # in the order in which they are sent when they end together
-NIGHT_PENALTY_DB = 10.0
 ENOUGH = 0.75  # share of the samples due that a figure needs to be flagged N (HJ 906, GB 3095)
 _STEP = 1000  # keys in a second
 
@@ -72,6 +71,7 @@ class Nights:
     begin: time = time(22)
     end: time = time(6)
     ldn: Literal["weighted", "plain"] = "weighted"
+    validity: Validity = field(default_factory=Validity)
 
     def holds(self, at: datetime) -> bool:
         now = at.time()
@@ -183,20 +183,18 @@ def _air(channel: Channel, minutes: Sequence[Minute], file: File) -> Item:
 
 def _noise(file: File, channel: Channel, minutes: Sequence[Minute], nights: Nights, zone: tzinfo) -> Iterator[Item]:
     period = combine(minutes, file.minutes)
-    if file.kind != DAY:
-        yield from _levels(channel, period, "Leq", period.laeq, "Data")
-    else:
-        night: list[Minute] = []
-        day: list[Minute] = []
-        for minute in minutes:
-            (night if nights.holds(datetime.fromtimestamp(minute.start_s, zone)) else day).append(minute)
-        by_day, by_night = combine(day), combine(night)
-        yield from _levels(channel, period, "Ldn", _ldn(nights, period, by_day, by_night), "Data")
-        yield from _levels(channel, by_day, "Ld", by_day.laeq, "DayData")
-        yield from _levels(channel, by_night, "Ln", by_night.laeq, "NightData")
-    letter = flag(period)
+    name, mean = "Leq", period.laeq
+    if file.kind == DAY:
+        day, night = (_part(file, minutes, nights, zone, at_night=at_night) for at_night in (False, True))
+        both = day_night(day.hours, night.hours)
+        name, mean = "Ldn", both.plain if nights.ldn == "plain" else both.weighted
+    yield from _levels(channel, period, name, mean, "Data")
+    if file.kind == DAY:
+        yield from _levels(channel, day.period, "Ld", day.hours.laeq, "DayData")
+        yield from _levels(channel, night.period, "Ln", night.hours.laeq, "NightData")
+    letter = flag(period, accepted=mean is not None)
     if letter != "N":  # the print of 2017 has no flag in noise files; what is not normal is said all the same
-        yield ((f"{'Ldn' if file.kind == DAY else 'Leq'}-Flag", letter),)
+        yield ((f"{name}-Flag", letter),)
 
 
 def _levels(channel: Channel, period: Period, name: str, mean: float | None, suffix: str) -> Iterator[Item]:
@@ -207,21 +205,36 @@ def _levels(channel: Channel, period: Period, name: str, mean: float | None, suf
             yield ((f"{code}-{suffix}", channel.text(value)),)
 
 
-def _ldn(nights: Nights, whole: Period, day: Period, night: Period) -> float | None:
-    """Weighted: the night 10 dB up, by the hours of both (16 and 8 unless redefined). Plain: the mean of 24 hours."""
-    if nights.ldn == "plain":
-        return whole.laeq
-    if day.laeq is None or night.laeq is None:
-        return None
-    begin, end = (each.hour + each.minute / 60 for each in (nights.begin, nights.end))
-    night_h = (end - begin) % 24
-    energy = (24 - night_h) * 10 ** (day.laeq / 10) + night_h * 10 ** ((night.laeq + NIGHT_PENALTY_DB) / 10)
-    return 10 * math.log10(energy / 24)
+class _Part(NamedTuple):
+    """The day's or the night's part of a calendar day."""
+
+    period: Period
+    hours: Hours  # Ld or Ln, as every other output of the gateway has it
 
 
-def flag(period: Period) -> FlagLetter:
-    """N when enough of the samples due were good; else why most of the others were not counted."""
-    if period.n and period.valid >= ENOUGH:
+def _part(file: File, minutes: Sequence[Minute], nights: Nights, zone: tzinfo, *, at_night: bool) -> _Part:
+    def is_in(start_s: int) -> bool:
+        return nights.holds(datetime.fromtimestamp(start_s, zone)) == at_night
+
+    own = [minute for minute in minutes if is_in(minute.start_s)]
+    means, due_min = [], 0
+    for begin_s in range(file.start_s, file.end_s, 3600):
+        due = sum(is_in(at_s) for at_s in range(begin_s, min(begin_s + 3600, file.end_s), 60))
+        hour = combine((m for m in own if begin_s <= m.start_s < begin_s + 3600), due)
+        due_min += due
+        if due:
+            means.append((hour.laeq, hour.valid))
+    validity = nights.validity
+    needed = validity.night_hours if at_night else validity.day_hours
+    return _Part(combine(own), hours_of(means, 0, due_min * 60, needed, validity.share))
+
+
+def flag(period: Period, *, accepted: bool = True) -> FlagLetter:
+    """N when enough of the samples due were good; else why most of the others were not counted.
+
+    `accepted`: the figure was known; that of a day also needs enough hours of the day and of the night.
+    """
+    if accepted and period.n and period.valid >= ENOUGH:
         return "N"
     letters: Counter[FlagLetter] = Counter()
     for reason, count in period.set_aside.items():
