@@ -30,6 +30,8 @@ from gateway.wording import HAPPENED
 CODE = Path(catalogue.__file__).parent
 KEYWORDS = {"say": None, "both": None, "N_": None}  # as `make messages` collects them
 SAME_IN_BOTH = {"-", "{key}", "{text}", "{trouble}", "{file}: {error}", "venue-gateway why {alarm}", "USB"}
+SAME_IN_BOTH |= {"PM1", "PM10", "PM2.5", "{fallen:.1f} mm", "--tolerance: {error}"}
+SAME_IN_BOTH |= {"{name}: {host}:{port}, HJ 212-{edition}"}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 

@@ -99,7 +99,7 @@ class ComplaintReport:
             last=f"{self.last:%H:%M}",
         )
         return {
-            "answer": say(text) + (f" ({say('indicative only')})" if found.indicative else ""),
+            "answer": say("{answer} (indicative only)", answer=say(text)) if found.indicative else say(text),
             "style": style,
             "question": question,
             "reasons": [*_reasons(material, found), *tables.doubts(found.indicative)],
