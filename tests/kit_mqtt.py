@@ -17,6 +17,8 @@ from typing import Any, Literal, Self
 from asyncapi import problems
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from gateway.moment import NANO, Moment, SystemClock
 
@@ -70,6 +72,14 @@ class Broker:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def restart(self, pause_s: float) -> None:
+        """Told to end, gone for so long, and back: with `persistence true` it loses nothing it acknowledged."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait()
+        time.sleep(pause_s)
+        self.start()
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
@@ -185,7 +195,8 @@ class Heard:
 class Listener:
     """Subscribes to everything (or `filters`) and keeps it in order.
 
-    At the end everything that others published is held against `docs/asyncapi.yaml`, unless `described` is False.
+    At the end everything that others published is held against `docs/asyncapi.yaml`, unless `described` is False. With
+    a name in `session` the broker keeps for it what comes while it is away.
     """
 
     port: int
@@ -193,19 +204,24 @@ class Listener:
     user: str | None = None
     password: str | None = None
     described: bool = True
+    session: str | None = None
     heard: list[Heard] = field(default_factory=list)
     own: set[tuple[str, bytes]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._subscribed = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client = Client(
+            CallbackAPIVersion.VERSION2, client_id=self.session or "", protocol=MQTTProtocolVersion.MQTTv5
+        )
         if self.user is not None:
             self._client.username_pw_set(self.user, self.password)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe([(each, 1) for each in self.filters])
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
-        self._client.connect("127.0.0.1", self.port)
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = 3600 if self.session else 0
+        self._client.connect("127.0.0.1", self.port, clean_start=not self.session, properties=properties)
         self._client.loop_start()
         assert self._subscribed.wait(5)
 

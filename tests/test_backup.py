@@ -117,7 +117,6 @@ def test_restored_under_a_new_identity(served: Path, state: Path, tmp_path: Path
     [kept] = state.glob("before-restore-*")
     assert newer == events(kept)
     assert restored.note_of(state) is None
-    run_once(tmp_path, served, state)
     assert 1 == sum(e["alarm"] == "record-restored" and e["transition"] == "raised" for e in events(state))
 
 

@@ -16,7 +16,7 @@ from gateway.journal.verify import verify
 from gateway.moment import NANO, ClockState, Moment
 
 FORTNIGHT_S = 14 * 86_400.0
-HOLD_S = 2.0
+HOLD_S = 1.0
 RULE = f"""
 [rule.too-loud]
 point = "gate-noise/laf"
@@ -30,7 +30,7 @@ severity = "high"
 def test_a_fortnight_in_the_middle_of_an_alarm(tmp_path: Path) -> None:
     """E1: a hold lasts as long as it lasts, nothing is lost or out of order, and an event gives the offset."""
     clock = WallClock(tmp_path)
-    toml = venue(0, bus(), meter("gate-noise", 1), RULE)
+    toml = venue(0, bus(), meter("gate-noise", 1, every="200ms"), RULE)
     with Broker(tmp_path) as broker, Command(broker.port, receipts=True) as far:
         with Gateway(tmp_path, toml.replace("port = 0\n", f"port = {broker.port}\n")) as gateway:
             gateway.env = clock.env

@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,14 +15,16 @@ from kit_mqtt import Broker, Proxy, until
 from kit_process import NOISE_RULE, Command, Gateway, bus, faults, meter, record, venue
 
 from gateway.errors import Unavailable
+from gateway.journal.readings import ReadingsReader
 from gateway.journal.verify import verify
 
+KILLS = int(os.environ.get("KILLS", "1000"))  # of the long run
 OPENINGS = ("raised", "repeated")
 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as broker:
+    with Broker(tmp_path, "persistence true", f"persistence_location {tmp_path}/") as broker:
         yield broker
 
 
@@ -37,15 +40,16 @@ class Press(NamedTuple):
 
 
 class Life(threading.Thread):
-    """What goes on at a venue: presses of a latching button, levels that change, a network that comes and goes.
+    """What goes on at a venue: presses of a latching button, levels that change, a network that comes and goes, and
+    (unless it is None) a broker that does.
 
     `accepted` are the presses of which the gateway has said that it saw them.
     """
 
-    def __init__(self, gateway: Gateway, network: Proxy, dice: random.Random) -> None:
+    def __init__(self, gateway: Gateway, network: Proxy, dice: random.Random, broker: Broker | None) -> None:
         super().__init__(daemon=True)
         self.accepted: list[Press] = []
-        self._gateway, self._network, self._dice = gateway, network, dice
+        self._gateway, self._network, self._dice, self._broker = gateway, network, dice, broker
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -56,6 +60,8 @@ class Life(threading.Thread):
                 if self._dice.random() < 0.3:
                     self._network.mood = self._dice.choice(("ok", "ok", "refuse", "black-hole"))
                     self._network.cut()
+                if self._broker is not None and self._dice.random() < 0.1:
+                    self._broker.restart(self._dice.uniform(0, 0.5))
                 self._over.wait(self._dice.uniform(0, 0.1))
         except Unavailable:  # the gateway was killed under our hands
             return
@@ -79,17 +85,20 @@ class Life(threading.Thread):
         self.join(10)
 
 
-def killed(gateway: Gateway, network: Proxy, dice: random.Random, rounds: int) -> list[list[Press]]:
+def killed(
+    gateway: Gateway, network: Proxy, dice: random.Random, rounds: int, broker: Broker | None = None
+) -> list[list[Press]]:
     """Start, let life go on, kill at a random instant, again and again; the presses of each. One in five is killed
-    while it starts.
+    while it starts; where the broker comes and goes, one in ten after readings were committed.
     """
     lives = []
     for _ in range(rounds):
         starting = dice.random() < 0.2
         gateway.start(wait=not starting)
-        life = Life(gateway, network, dice)
+        life = Life(gateway, network, dice, broker)
         life.start()
-        time.sleep(dice.uniform(0.05, 0.7))
+        longer_s = 5.0 if broker is not None and dice.random() < 0.1 else 0.0
+        time.sleep(longer_s + dice.uniform(0.05, 0.7))
         gateway.kill()
         life.end()
         lives.append(life.accepted)
@@ -112,11 +121,25 @@ def lost(lives: Sequence[Sequence[Press]], events: Sequence[Mapping[str, Any]]) 
     return missing
 
 
+def readings_lost(gateway: Gateway, far: Command) -> list[tuple[str, int]]:
+    """Readings that are on the card and never arrived: point, and milliseconds since 1970."""
+    arrived: set[tuple[str, int]] = set()
+    for batch in [heard.json for heard in far.heard if "/reading/" in heard.topic]:
+        start_ms = round(datetime.fromisoformat(batch["from"]).timestamp() * 1000)
+        for series in batch["points"]:
+            arrived |= {(series["point"], start_ms + ms + off) for ms in series["after_ms"] for off in (-1, 0, 1)}
+    reader = ReadingsReader(gateway.state)
+    kept = [r for _, answers in reader.after(0, 1_000_000) for answer in answers for r in answer.readings]
+    reader.close()
+    return [key for key in ((r.point, r.at.wall_ns // 1_000_000) for r in kept) if key not in arrived]
+
+
 def prove(gateway: Gateway, far: Command, lives: Sequence[Sequence[Press]]) -> None:
     """Ledger equality, once everything has had time to arrive."""
     gateway.start()
     kept = {event["hash"] for event in record(gateway.state)}
     until(lambda: kept <= {event["hash"] for event in far.events()}, 20, "everything at the far end")
+    until(lambda: not readings_lost(gateway, far), 60, "every reading that was committed")
     gateway.stop()
     until(lambda: far.on("/status")[-1].json["state"] == "offline")
     events = far.events()
@@ -132,16 +155,17 @@ def prove(gateway: Gateway, far: Command, lives: Sequence[Sequence[Press]]) -> N
     assert [] == [id_ for id_, copies in bodies.items() if len(copies) > 1]
 
 
-@pytest.mark.parametrize("rounds", [25, pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(4000)])])
+@pytest.mark.parametrize("rounds", [25, pytest.param(KILLS, marks=[pytest.mark.soak, pytest.mark.timeout(6000)])])
 def test_kills(tmp_path: Path, broker: Broker, rounds: int) -> None:
-    """A9, C4, C8: killed at random instants while presses, levels and the network come and go, every accepted press is
-    at the far end, once after de-duplication, in order; the record is whole and its chain has no fork.
+    """A9, C4, C8: killed at random instants while presses, levels and the network come and go (and in the long run the
+    broker too), every accepted press is at the far end, once after de-duplication, in order, and so is every reading
+    that was committed; the record is whole and its chain has no fork.
     """
     dice = random.Random(int(os.environ.get("KILL_SEED", "7")))
-    with Proxy(broker.port) as network, Command(broker.port) as far:
+    with Proxy(broker.port) as network, Command(broker.port, session="far") as far:
         gateway = Gateway(tmp_path, venue(network.port, bus(), meter("gate-noise", 1), NOISE_RULE))
         with gateway:
-            lives = killed(gateway, network, dice, rounds)
+            lives = killed(gateway, network, dice, rounds, broker if rounds == KILLS else None)
             network.mood = "ok"
             prove(gateway, far, lives)
 
