@@ -7,7 +7,7 @@ import logging
 import threading
 from pathlib import Path
 
-from gateway import armed, certificates, settings
+from gateway import armed, certificates, changes, settings
 from gateway.assembly import Plan, left_behind, remember
 from gateway.book import Book
 from gateway.calendar import Calendar
@@ -61,6 +61,7 @@ class App:
         simulation: Simulated | None = None,
         clock: Clock,
         loaded: settings.Loaded | None = None,
+        changed: ConfigurationWaits | None = None,
         directory: StateDirectory | None = None,
     ) -> None:
         self.clock = clock
@@ -96,6 +97,10 @@ class App:
         self._outfit = Outfit(
             lambda: self.plan, state, self.origin, self.identity, self.out, self._inbox, self.clock, simulation
         )
+        if changed is not None:
+            self._waiting = changed.sha256 if changed.why is None else None
+            self.out.session(on=True)  # or the file would be taken before the engine has looked at the calendar
+            self._inbox.tell(changed)
         self._build_workers()
         if loaded is None or not loaded.partial:  # of a broken file nobody can tell whom it would have named
             self.out.serve(self.plan.sinks(simulated=self.origin.simulated))
@@ -245,14 +250,13 @@ class App:
     def _must_wait(self, path: Path) -> bool:
         """In a session a changed file waits for its end, unless it says anew why it cannot."""
         checked = settings.check(path)
-        if checked.config is None or checked.sha256 == self.plan.sha256:
+        if not checked.good or checked.config is None or checked.sha256 == self.plan.sha256:
             return False  # it changes nothing: the alarm about a broken file is raised as ever
-        why = checked.config.change.cannot_wait
-        urgent = why is not None and why.strip() != "" and why != self.plan.config.change.cannot_wait
-        if urgent or checked.sha256 != self._waiting:
-            self._inbox.tell(ConfigurationWaits(checked.sha256, why if urgent else None, self.clock.now()))
-        self._waiting = None if urgent else checked.sha256
-        return not urgent
+        why = changes.urgent(checked.config, self.plan.config)
+        if why is not None or checked.sha256 != self._waiting:
+            self._inbox.tell(ConfigurationWaits(checked.sha256, why, self.clock.now()))
+        self._waiting = checked.sha256 if why is None else None
+        return why is None
 
     def _retire(self) -> None:
         """What persons have retired is let go: contacts at once, the venue's id with the next start."""

@@ -12,7 +12,7 @@ import tempfile
 from argparse import Namespace
 from pathlib import Path
 
-from gateway import settings
+from gateway import changes
 from gateway.app import App
 from gateway.catalogue import say
 from gateway.config import Config
@@ -48,12 +48,14 @@ def run_main(args: Namespace) -> int:
     clock = system_clock()
     directory = StateDirectory(state, "simulated" if args.simulate else "real")
     restored.finish(state)
-    loaded = settings.load(args.config, state)
+    loaded, changed = changes.load(args.config, state, clock.now())
     for problem in loaded.problems:
         print(problem, file=sys.stderr)
     switches = state / "switches.json"  # simulated ones outlive the program, as real ones do
     simulation = _simulation(loaded.config, args.simulate, clock, switches) if args.simulate else None
-    app = App(loaded.config, state, simulation=simulation, clock=clock, loaded=loaded, directory=directory)
+    app = App(
+        loaded.config, state, simulation=simulation, clock=clock, loaded=loaded, changed=changed, directory=directory
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: app.stopping.set())
     signal.signal(signal.SIGHUP, lambda *_: app.reloading.set())

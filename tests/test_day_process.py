@@ -144,8 +144,8 @@ def test_a_patrol_by_two_at_one_terminal(gateway: Gateway) -> None:
 
 
 def test_a_session_locks_what_changes_and_knows_its_lost_time(gateway: Gateway, far: Command) -> None:
-    """In a session shelving is refused and a changed file waits, unless it says why it cannot; a killed gateway's
-    absence is lost time.
+    """In a session shelving is refused and a changed file waits, over a restart too, unless it says why it cannot; a
+    killed gateway's absence is lost time.
     """
     parts = (PERSONS, MAINS, DUTIES, session(ZoneInfo("Asia/Shanghai")))
     change(gateway, venue(far.port, *parts))
@@ -159,14 +159,18 @@ def test_a_session_locks_what_changes_and_knows_its_lost_time(gateway: Gateway, 
     change(gateway, venue(far.port, *parts, '\n[change]\ncannot_wait = "order 12"\n'))
     until(lambda: gateway.status()["configuration"] != before, what="the urgent file")
     frozen = gateway.status()["frozen"]
+    urgent = gateway.status()["configuration"]
     gateway.kill()
+    gateway.config.write_text(venue(far.port, *parts, "# changed again\n"))
     gateway.start()
     until(lambda: entries(gateway, "disturbance-ended"), what="the lost time")
+    until(lambda: len(entries(gateway, "configuration-waits")) > 1, what="the file that waits after the restart, too")
+    restarted = gateway.status()["configuration"]
     lost = json.loads(gateway.command("report", "lost-time", "--json"))
     table = gateway.command("report", "lost-time")
 
     assert "not in a session" in refused
-    assert before == waiting
+    assert (before, urgent) == (waiting, restarted)
     assert frozen
     assert "order 12" == entries(gateway, "configuration-urgent")[-1]["details"]["why"]
     assert ["gateway-down"] == [row["cause"] for row in lost["disturbances"]]
