@@ -91,7 +91,15 @@ class StateDirectory:
 
     def _claim_mode(self, mode: Mode) -> None:
         file = self.path / "mode"
-        served = file.read_text().strip() if file.exists() else ""
+        served = ""
+        try:
+            served = file.read_text().strip()
+        except FileNotFoundError:
+            pass
+        except OSError as error:  # a sick card, or another's file: the button is watched all the same
+            if mode != "real":
+                raise Refused(say("{file} cannot be used: {why}", file=file, why=error.strerror)) from error
+            return
         if served and served != mode:
             raise Refused(
                 say(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
@@ -20,6 +21,7 @@ from gateway.journal.reader import EventReader
 from gateway.journal.verify import verify
 from gateway.moment import Moment
 
+SERVICE_USER = 54321
 NOW = Moment(1_780_794_723_000_000_000, 5_000_000_000)
 
 
@@ -118,6 +120,19 @@ def test_restored_under_a_new_identity(served: Path, state: Path, tmp_path: Path
     assert newer == events(kept)
     assert restored.note_of(state) is None
     assert 1 == sum(e["alarm"] == "record-restored" and e["transition"] == "raised" for e in events(state))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_brings_back_belongs_to_the_service(served: Path, state: Path) -> None:
+    """F12: restored with sudo, every file is the service user's: else the gateway could not start on its own record."""
+    for path in (state, *state.rglob("*")):
+        os.lchown(path, SERVICE_USER, SERVICE_USER)
+
+    assert 0 == main(["journal", "restore", str(served / "copy.tgz"), "--yes", "--state", str(state)])
+    assert 0 == main(["journal", "backup", str(state.parent / "again.tgz"), "--state", str(state)])
+    owners = {path.name: path.lstat().st_uid for path in state.rglob("*")}
+    assert {"events.db", "device.key", "mode", "last-backup"} <= owners.keys()
+    assert {SERVICE_USER} == set(owners.values())
 
 
 def test_a_cut_on_the_way_is_finished_by_the_next_start(served: Path, state: Path, monkeypatch: Any) -> None:

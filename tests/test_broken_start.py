@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import Refused
+from gateway.state import StateDirectory
+
 GOOD = """
 [venue]
 id = "zj-no1"
@@ -53,6 +56,15 @@ def standing(state: Path, *wanted: str) -> dict[str, str]:
                 return found
         assert time.monotonic() - began < 20, (answer.stdout, answer.stderr)
         threading.Event().wait(0.1)
+
+
+def test_a_mode_that_cannot_be_read_stops_nobody_but_the_simulator(tmp_path: Path) -> None:
+    """A sick card or another user's file: a real gateway goes on, a simulated one cannot know that it may."""
+    (tmp_path / "mode").mkdir()
+    StateDirectory(tmp_path, "real").close()
+
+    with pytest.raises(Refused, match="mode"):
+        StateDirectory(tmp_path, "simulated")
 
 
 @pytest.mark.parametrize("ran_before", [False, True])

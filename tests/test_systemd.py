@@ -127,6 +127,14 @@ def test_users_and_groups_are_those_that_unit_and_sockets_need(unit: Unit) -> No
     assert {unit.get("Service", "User"), unit.get("Service", "Group"), "gpio", "i2c", "dialout", *named} <= made
 
 
+def test_the_record_has_its_folder_before_the_first_start(unit: Unit) -> None:
+    """A backup is brought back onto a new card before the service ever ran: into its folder, and as its own."""
+    folders = (SYSTEMD / "tmpfiles.d/venue-gateway.conf").read_text().splitlines()
+    user, mode = unit.get("Service", "User"), unit.get("Service", "StateDirectoryMode")
+
+    assert f"d /var/lib/{unit.get('Service', 'StateDirectory')} {mode} {user} {user} -" in folders
+
+
 def test_the_service_refuses_to_simulate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: Unit, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,7 +21,7 @@ from gateway.journal import backup, readings
 from gateway.journal import events_table as table
 from gateway.journal.backup import Manifest
 from gateway.journal.chain import PUBLIC_FILE, Identity
-from gateway.journal.files import stamp, write_durably
+from gateway.journal.files import hand_over, stamp, write_durably
 from gateway.journal.reader import FILE
 from gateway.journal.restored import PENDING, RESTORED, finish
 from gateway.moment import Moment
@@ -54,6 +54,7 @@ def restore(source: Path, state: Path, now: Moment, mode: str, *, new_board: boo
         note = {"made": manifest.made, "board": manifest.board, "old": manifest.public, "new": identity.public}
         written = json.dumps(note | {"unproven": unproven, "events": manifest.events}).encode()
         write_durably(fresh / RESTORED, written)
+        hand_over(fresh, state)  # before anything counts: after a cut it is the service that finishes
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise

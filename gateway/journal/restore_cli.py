@@ -13,6 +13,7 @@ from gateway.errors import ConfigError, Refused, Unavailable
 from gateway.journal import backup
 from gateway.journal.backup import Manifest
 from gateway.journal.chain import PUBLIC_FILE, Identity
+from gateway.journal.files import hand_over
 from gateway.journal.reader import FILE, EventReader
 from gateway.journal.restore import Restored, restore
 from gateway.moment import SystemClock
@@ -24,6 +25,7 @@ def backup_main(args: argparse.Namespace) -> int:
     made = backup.backup(args.state, args.file, SystemClock().now(), readings=not args.no_readings)
     with suppress(OSError):  # who may only read has made a good backup all the same
         (args.state / backup.LAST_BACKUP).touch()
+        hand_over(args.state / backup.LAST_BACKUP, args.state)
     _print(_described(made))
     print(say("{file} is whole: {size} MiB", file=args.file, size=f"{args.file.stat().st_size / 2**20:.1f}"))
     return 0
@@ -53,6 +55,7 @@ def replace_main(args: argparse.Namespace) -> int:
     if args.backup is None:
         directory = StateDirectory(args.state, "real")
         identity = Identity.open(args.state, SystemClock().now())
+        hand_over(args.state, args.state)
         directory.close()
         if identity.problem is not None:
             raise Unavailable(identity.problem)
@@ -76,6 +79,7 @@ def _restored(source: Path, state: Path, manifest: Manifest, *, new_board: bool 
     except OSError as error:
         raise Unavailable(say("it could not be brought back: {why}", why=error)) from error
     finally:
+        hand_over(state, state)
         directory.close()
 
 

@@ -263,6 +263,17 @@ def a_missing_folder_of_secrets_is_made_again() -> None:
     run("systemctl", "restart", UNIT)
 
 
+def a_record_that_root_brings_back_is_its_own() -> None:
+    """A backup, and its way back by hand, as the documents say: the service starts on it, under a new key."""
+    before = status()["last_event"]
+    run("venue-gateway", "journal", "backup", "/root/record.tgz")
+    run("systemctl", "stop", UNIT)
+    run("venue-gateway", "journal", "restore", "/root/record.tgz", "--yes")
+    run("systemctl", "start", UNIT)
+    assert status()["last_event"] > before - 1
+    assert "no trouble" in run("venue-gateway", "--lang", "en", "status")
+
+
 def simulation_is_refused() -> None:
     folder = Path("/run/systemd/system/venue-gateway.service.d")
     folder.mkdir(parents=True)
@@ -330,6 +341,7 @@ FIRST = (
     a_hang_is_ended_by_the_watchdog,
     a_reload_keeps_the_process,
     a_missing_folder_of_secrets_is_made_again,
+    a_record_that_root_brings_back_is_its_own,
     simulation_is_refused,
     an_upgrade_holds,
     a_version_that_crashes_gives_way,
