@@ -61,7 +61,9 @@ def _not_opened(path: Path, trouble: Exception) -> Problem:
             return error((), phrase(N_("this is no file")), phrase(N_("give the name of the TOML file")))
         case PermissionError():
             wrong = phrase(N_("the file may not be read by this user"))
-            return error((), wrong, phrase(N_("chgrp venue-gateway and chmod g+r make it readable")))
+            return error(
+                (), wrong, phrase(N_("begin the command with sudo; for the service: chgrp venue-gateway and chmod g+r"))
+            )
         case _:
             wrong = phrase(N_("the file cannot be read ({cause})"), cause=str(trouble))
             return error((), wrong, phrase(N_("check the card and the name")))

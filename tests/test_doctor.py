@@ -1,6 +1,7 @@
 """The doctor against a list of faults, put in one by one: each is named by its own check, with what, why and how."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -569,6 +570,28 @@ def test_a_check_that_hangs_is_said_to(world: World) -> None:
     never.set()
 
     assert [("slow", "warning"), ("quick", "good")] == [(each.check, each.level) for each in found]
+
+
+def test_what_this_user_may_not_read_is_said_and_judged_no_further(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without sudo: one check that may not look says so, and nobody claims that another configuration is in force."""
+
+    def forbidden(path: Path, *_: object, **__: object) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    def look(_: Patient) -> Iterator[Any]:
+        yield forbidden(Path("/root/secret"))
+
+    patient = world.patient()
+    patient.status = {"configuration": "other"}
+    patient.checked = dataclasses.replace(patient.checked, config=None)
+    monkeypatch.setattr(Path, "open", forbidden)
+    found = examine(patient, ((Check("look", "look", "why", look),),), limit_s=5)
+
+    assert [("look", "warning", "begin the command with sudo")] == [(f.check, f.level, f.remedy) for f in found]
+    assert "/root/secret" in found[0].what
+    assert [] == list(next(c for c in CHECKS if c.name == "in-force").examine(patient))
 
 
 def test_the_bundle_has_everything_but_secrets(world: World, brokers_up: SimpleNamespace) -> None:

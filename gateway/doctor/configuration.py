@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from gateway import last_good
 from gateway.catalogue import N_, say
@@ -38,7 +40,7 @@ def _said_elsewhere(problem: Problem) -> bool:
 
 
 def _in_force(patient: Patient) -> Iterator[Seen]:
-    if patient.status is None or patient.checked is None:
+    if patient.status is None or patient.checked is None or _forbidden(patient.path):
         return
     if patient.status["configuration"] == patient.checked.sha256:
         yield good(say("the gateway runs on this file"))
@@ -50,7 +52,19 @@ def _in_force(patient: Patient) -> Iterator[Seen]:
         yield bad(say("this file cannot be used, so the gateway runs on an earlier one"), remedy)
 
 
+def _forbidden(path: Path | None) -> bool:
+    """Whether this user may not read the file: the gateway may, and nothing follows for what is in force."""
+    try:
+        if path is not None:
+            path.open("rb").close()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
+
+
 def _last_good(patient: Patient) -> Iterator[Seen]:
+    if not os.access(patient.state, os.X_OK):  # another user's: nothing can be known of it
+        return
     kept = [patient.state / name for name in NAMES if (patient.state / name).exists()]
     if not kept:
         return

@@ -50,7 +50,12 @@ def examine(patient: Patient, families: Sequence[Family] = FAMILIES, limit_s: fl
     checks = [check for family in families for check in family]
 
     def work(check: Check) -> None:
-        done.put((check.name, list(check.examine(patient))))
+        try:
+            seen = list(check.examine(patient))
+        except OSError as error:  # of the machine, mostly a file that this user may not read
+            what = say("{file} cannot be used: {why}", file=error.filename or check.name, why=error.strerror or error)
+            seen = [doubtful(what, say("begin the command with sudo"))]
+        done.put((check.name, seen))
 
     threads = [threading.Thread(target=work, args=(c,), daemon=True, name=f"doctor-{c.name}") for c in checks]
     for thread in threads:
