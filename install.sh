@@ -121,7 +121,7 @@ build() { # makes $new beside what is there
         ln -s "$lgpio" "$(dirname "$lgpio")"/_lgpio*.so "$PROGRAM/$new"/lib/python3*/site-packages/
     fi
     mkdir -p "$PROGRAM/$new/share/venue-gateway"
-    cp -R "$HERE/docs" "$HERE/examples" "$HERE/system" "$PROGRAM/$new/share/venue-gateway/"
+    cp -R "$HERE/docs" "$HERE/firmware_config" "$HERE/system" "$PROGRAM/$new/share/venue-gateway/"
     "$PROGRAM/$new/bin/venue-gateway" --version >/dev/null || {
         rm -rf "${PROGRAM:?}/$new"
         fail "the new version does not start; nothing was changed" "新版本无法启动；没有作任何更改"
@@ -218,7 +218,7 @@ install_or_upgrade() {
     place "$new"
     settle
     mkdir -p "$ROOT/etc/venue-gateway/secrets"
-    cp "$HERE"/examples/*.toml "$ROOT/etc/venue-gateway/"
+    cp "$HERE"/firmware_config/examples/*.toml "$ROOT/etc/venue-gateway/"
     own_configuration
     if [ ! -f "$CONFIG" ]; then
         "$SYSTEMCTL" daemon-reload

@@ -37,13 +37,12 @@ fetch 3.11 x86_64 lgpio
 fetch 3.13 x86_64 lgpio
 
 etc=$to/system/etc
-mkdir -p "$etc/systemd/system" "$etc/systemd/system.conf.d" "$etc/udev/rules.d" "$to/examples"
+mkdir -p "$etc/systemd/system" "$etc/systemd/system.conf.d" "$etc/udev/rules.d"
 cp "$from/systemd/venue-gateway.service" "$etc/systemd/system/"
 cp -R "$from/systemd/sysusers.d" "$from/systemd/tmpfiles.d" "$from/systemd/modules-load.d" "$etc/"
 cp "$from/firmware_config/system.conf.d/venue-gateway.conf" "$etc/systemd/system.conf.d/"
 cp "$from/firmware_config/udev/70-venue-gateway.rules" "$etc/udev/rules.d/"
-cp "$from"/firmware_config/examples/*.toml "$to/examples/"
-(cd "$from" && cp -R docs install.sh LICENSE README.md README.zh-CN.md CHANGELOG.md "$to/")
+(cd "$from" && cp -R docs firmware_config install.sh LICENSE README.md README.zh-CN.md CHANGELOG.md "$to/")
 echo "$version" >"$to/VERSION"
 (cd "$to" && find . -type f -print0 | sort -z | xargs -0 sha256sum) >"$2/SHA256SUMS"
 mv "$2/SHA256SUMS" "$to/"

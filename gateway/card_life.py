@@ -8,6 +8,7 @@ from typing import Any
 from gateway.moment import Moment
 
 KIBI, MEBI, DAY_S = 1024, 1024 * 1024, 86_400.0
+LEAST_S = 3600.0  # a start writes much at once; what is seen of fewer seconds says nothing of a day
 
 
 def written_bytes(place: Path = Path("/proc/self/io")) -> int | None:
@@ -20,8 +21,12 @@ def written_bytes(place: Path = Path("/proc/self/io")) -> int | None:
 
 
 def card_life(started: Moment, now: Moment, written: int | None, commits: int, readings: int) -> dict[str, Any]:
-    """Since the start. `commits`: each is one sync of a log; `readings`: those on the card."""
-    seconds = max(1.0, now.seconds_since(started))
+    """Since the start; nothing before an hour of it is over. `commits`: each is one sync of a log; `readings`: those on
+    the card.
+    """
+    seconds = now.seconds_since(started)
+    if seconds < LEAST_S:
+        return {}
     found: dict[str, Any] = {"commits_a_minute": round(commits * 60 / seconds, 1)}
     if written is not None:
         found["mib_a_day"] = round(written / MEBI * DAY_S / seconds, 1)

@@ -199,20 +199,13 @@ def alarms_main(args: argparse.Namespace) -> int:
     if not alarms:
         print(say("no alarm stands"))
         return 0
-    from rich import box, console, table  # noqa: PLC0415  drawing is not needed by `--json` nor by scripts
-
-    rows = table.Table(box=box.SIMPLE_HEAD)
-    for title in (say("severity"), say("alarm"), say("state"), say("since"), say("seen or put aside by")):
-        rows.add_column(title, overflow="fold")
+    rows = [(say("severity"), say("alarm"), say("since"), say("state"), say("seen or put aside by"))]
     for alarm in alarms:
-        rows.add_row(
-            word(alarm["severity"]),
-            alarm["alarm"],
-            word(alarm["state"]),
-            alarm["since"][5:19].replace("T", " "),
-            _seen_by(alarm),
-        )
-    console.Console().print(rows)
+        since = alarm["since"][5:19].replace("T", " ")
+        rows.append((word(alarm["severity"]), alarm["alarm"], since, word(alarm["state"]), _seen_by(alarm)))
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip())
     return 0
 
 

@@ -59,7 +59,7 @@ def wheel(folder: Path, name: str, version: str, files: dict[str, str]) -> Path:
 def make_archive(folder: Path, version: str, *, crashes: bool = False, main: str = "gateway.cli:main") -> Path:
     """As `make bundle` lays it out; the program in it is this checkout's, with the libraries of this interpreter."""
     archive = folder / f"venue-gateway-{version}"
-    for name in ("wheels", "docs", "examples", "system/etc"):
+    for name in ("wheels", "docs", "firmware_config/examples", "system/etc"):
         (archive / name).mkdir(parents=True)
     script = f"[console_scripts]\nvenue-gateway = {main}\n"
     wheel(
@@ -75,7 +75,7 @@ def make_archive(folder: Path, version: str, *, crashes: bool = False, main: str
     (archive / "PLATFORMS").write_text(f"{TAG}\n")
     (archive / "VERSION").write_text(f"{version}\n")
     (archive / "docs" / ("crashes" if crashes else "operations.md")).write_text(version)
-    shutil.copy(ROOT / "firmware_config/examples/small-school.toml", archive / "examples")
+    shutil.copy(ROOT / "firmware_config/examples/small-school.toml", archive / "firmware_config/examples")
     shutil.copy(ROOT / "install.sh", archive)
     etc = archive / "system/etc"
     for source, to in (

@@ -13,15 +13,20 @@ START = Moment(0, 1000 * NANO)
 @pytest.mark.parametrize(
     ("written", "readings", "expected"),
     [
-        (2**20, 8000, {"commits_a_minute": 15.0, "mib_a_day": 144.0, "kib_for_1000_readings": 128.0}),
-        (2**20, 0, {"commits_a_minute": 15.0, "mib_a_day": 144.0}),
-        (None, 8000, {"commits_a_minute": 15.0}),
+        (6 * 2**20, 48000, {"commits_a_minute": 15.0, "mib_a_day": 144.0, "kib_for_1000_readings": 128.0}),
+        (6 * 2**20, 0, {"commits_a_minute": 15.0, "mib_a_day": 144.0}),
+        (None, 48000, {"commits_a_minute": 15.0}),
     ],
 )
 def test_what_the_card_bears(written: int | None, readings: int, expected: dict[str, float]) -> None:
-    """Ten minutes' writing as a day's, and for a thousand readings; what is not known is not there."""
+    """An hour's writing as a day's, and for a thousand readings; what is not known is not there."""
 
-    assert expected == card_life(START, START.after(600), written, 150, readings)
+    assert expected == card_life(START, START.after(3600), written, 900, readings)
+
+
+def test_seconds_are_not_made_a_day_of() -> None:
+    """The four MiB that a first start reserves were shown as six GiB a day."""
+    assert {} == card_life(START, START.after(60), 2**22, 2, 8000)
 
 
 def test_the_kernel_says(tmp_path: Path) -> None:

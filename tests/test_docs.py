@@ -70,6 +70,20 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [] == broken
 
 
+def test_links_lead_somewhere_in_the_release_archive_too() -> None:
+    """Who installs from a stick has the documents only: what they point at must be in the archive."""
+    carried = re.search(r'cp -R (.*) "\$to/"', (ROOT / "firmware_config/bundle.sh").read_text("utf-8"))
+    assert carried is not None
+    lost = []
+    for page in [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "README.zh-CN.md"]:
+        for link in LINK.findall(page.read_text("utf-8")):
+            target = link.partition("#")[0]
+            if target and "://" not in target:
+                lost.append((page.parent / target).resolve().relative_to(ROOT).parts[0])
+
+    assert set() == set(lost) - set(carried[1].split())
+
+
 def anchors(page: Path) -> set[str]:
     """What a heading is called in a link."""
     heads = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)

@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from test_engine import STATION, receipt
 
+from gateway import local
 from gateway.assembly import remember
 from gateway.catalogue import choose
 from gateway.journal.events import EventReader, EventWriter
@@ -195,3 +197,24 @@ def test_every_line_speaks_both_languages(bench: Bench, language: str) -> None:
 
     assert language in ("en", "zh")
     assert not [line for line in lines if re.search(r"\{\w", line)]
+
+
+def test_the_list_of_alarms_keeps_names_whole_at_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name is typed after `ack`: it stands in one piece, on one line with its state and the person."""
+    alarm = {
+        "severity": "critical",
+        "alarm": "paper-room-door",
+        "state": "active_acknowledged",
+        "since": "2026-06-07T09:00:00.1+08:00",
+        "by": "wang-fang",
+    }
+    monkeypatch.setattr(local, "ask", lambda *_: {"ok": True, "alarms": [alarm, {**alarm, "alarm": "x", "by": None}]})
+
+    assert 0 == local.alarms_main(SimpleNamespace(state=Path("/none"), json=False))
+    assert [
+        "severity  alarm            since           state                    seen or put aside by",
+        "critical  paper-room-door  06-07 09:00:00  active and acknowledged  wang-fang",
+        "critical  x                06-07 09:00:00  active and acknowledged",
+    ] == capsys.readouterr().out.splitlines()
