@@ -51,6 +51,7 @@ class Hj212(Table):
     minutes: Minutes | None = None  # of a minute file; default: 10, for noise in 2025 1
     over_time: Duration = Field(default=5.0, ge=1, le=99)  # mobile networks: 10 s
     re_count: int = Field(default=3, ge=1, le=99)
+    answers: bool = True  # false: it answers nothing (9014), and what its machine took counts as sent
     heartbeat: Duration = Field(default=60.0, ge=10, le=3600)  # 2025 only
     ldn: Literal["weighted", "plain"] = "weighted"  # plain: the mean of 24 hours
     may_set: tuple[Setting, ...] = ("timeouts", "intervals", "realtime")  # what the platform may change

@@ -432,6 +432,7 @@ class Engine:
             name: known[name] if name in known and known[name].config == contact else ContactWatch(name, contact)
             for name, contact in plan.config.contact.items()
         }
+        self.links = {name: state for name, state in self.links.items() if name in _sinks(plan.config)}
         self.acts.reconfigured()
         self.day.reconfigured(plan.config)
         self.lamps.forget()
@@ -442,6 +443,8 @@ class Engine:
         self.find_all(still_armed(name, now) for name in self.disarmed)
 
     def _sink(self, message: SinkState) -> None:
+        if message.sink not in _sinks(self.config):
+            return  # it left with a reload, and says its last
         self.links[message.sink] = message
         finding = link(message)
         if finding is not None:

@@ -63,6 +63,7 @@ class Outfit:
         self._out, self._tell, self._tell_edge, self._clock = out, inbox.tell, inbox.tell_edge, clock
         self._simulation = simulation
         self._platforms: list[Hj212Sink] = []
+        self._began = clock.now()
 
     def contacts(self) -> list[Worker]:
         siren = self._plan().config.siren
@@ -127,7 +128,9 @@ class Outfit:
         from gateway.sinks import hj212  # noqa: PLC0415  a venue without a platform loads none of it
 
         sources = hj212.Sources(self._state, self._out.readings_writer)
-        self._platforms = [hj212.Hj212Sink(link, sources, self._tell, self._clock, self._in_session) for link in links]
+        self._platforms = [
+            hj212.Hj212Sink(link, sources, self._tell, self._clock, self._in_session, self._began) for link in links
+        ]
         return [Worker(sink.name, sink.run) for sink in self._platforms]
 
     def metrics(self) -> list[Worker]:

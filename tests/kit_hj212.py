@@ -128,8 +128,8 @@ class Platform:
                 line, _ = self._listener.accept()
             except OSError:
                 return
-            self.connections += 1
             self._line = line
+            self.connections += 1
             with line:
                 self._listen(line)
             self._line = None if self._line is line else self._line

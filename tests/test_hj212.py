@@ -22,6 +22,7 @@ from drivers.base import Quality
 from gateway.acoustics import energy
 from gateway.config import Venue
 from gateway.config_hj212 import Hj212
+from gateway.errors import Unavailable
 from gateway.hj212.factors import FACTORS
 from gateway.hj212.link import link_of
 from gateway.hj212.uploads import Channel, File, Nights, of_file
@@ -29,7 +30,7 @@ from gateway.journal.readings import ReadingsWriter
 from gateway.minute_maker import MinuteMaker
 from gateway.minutes import Minute
 from gateway.moment import NANO, ClockState, Moment
-from gateway.sinks import hj212
+from gateway.sinks import hj212, hj212_talk
 from gateway.sinks.hj212 import Hj212Sink, Sources
 from gateway.sinks.hj212_record import Record
 from gateway.values import Reading, Readings, RemoteSetting, SinkState
@@ -116,6 +117,13 @@ class Site:
 
 def level_at(second: int) -> float:
     return round(45.0 + 10 * math.sin(second / 997) + second % 11, 1)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks more often for what is due: the same turns, sooner."""
+    monkeypatch.setattr(hj212, "TURN_S", 0.02)
+    monkeypatch.setattr(hj212_talk, "LOOK_EVERY_S", 0.1)
 
 
 @pytest.fixture
@@ -349,6 +357,122 @@ def test_an_answer_that_does_not_come(site: Site, platform: Platform) -> None:
     assert ["connecting", "connected", "unreachable", "connected"] == site.states()[:4]
 
 
+def hasty(sink: Hj212Sink) -> Hj212Sink:
+    """Waits 0.2 s for an answer; less than the configuration allows."""
+    sink.link = replace(sink.link, terms=replace(sink.link.terms, over_time_s=0.2))  # type: ignore[arg-type]
+    return sink
+
+
+def test_a_platform_that_answers_nothing_keeps_its_files(site: Site, platform: Platform) -> None:
+    """Retries, then a new connection, and again: the oldest file first each time, the cursor stays, the link is said to
+    be of no use and which message it is; when it answers at last, every file comes, in order.
+    """
+    platform.answer = lambda _said: False
+    site.live(1)
+    sink = hasty(site.sink(platform))
+    with running(sink.run):
+        until(lambda: sink._key is not None, 10, "the cursor")
+        site.live(29)
+        site.clock.second += 20
+        until(lambda: len({said.connection for said in platform.said("2051")}) >= 3, 15, "three tries")
+        tried, key = set(times(platform, "2051", "22") + times(platform, "2051", "23")), sink._key
+        said = [told for told in site.told if isinstance(told, SinkState)]
+        platform.heard.clear()
+        platform.answer = lambda _said: True
+        until(lambda: len(times(platform, "2051", "23")) >= 3, 15, "all files")
+
+    assert [] == platform.faults
+    assert {"20260608000000"} == tried
+    assert (DAY_S + 60) * 1000 == key
+    assert "connected" not in [told.state for told in said]
+    assert "the platform does not answer 2051" in [told.detail for told in said]
+    assert stamps(DAY_S, 600, 3) == sorted(set(times(platform, "2051", "23")))
+
+
+def test_values_without_an_answer_hold_up_no_file(site: Site, platform: Platform) -> None:
+    """A platform that answers files and no real-time values gets both: the values without a wish for an answer."""
+    platform.answer = lambda said: said.cn != "2011"
+    site.live(1)
+    sink = hasty(site.sink(platform))
+    with running(sink.run):
+        until(lambda: sink._key is not None, 10, "the cursor")
+        for _ in range(3):
+            site.live(10)
+            site.clock.second += 20
+            site.put(int(site.clock.second))
+            site.writer._turn()
+            site.clock.second += 1
+            count = len(platform.said("2011", "23"))
+            until(lambda: len(platform.said("2011", "23")) > count, 10, "a value")  # noqa: B023
+            site.clock.second -= 21
+        until(lambda: len(times(platform, "2051", "23")) >= 3, 15, "the files")
+
+    assert [] == platform.faults
+    assert stamps(DAY_S, 600, 3) == times(platform, "2051", "23")
+    assert {"4", "5"} == {said.fields["Flag"] for said in platform.said("2011")}
+    assert {"5"} == {said.fields["Flag"] for said in platform.said("2051")}
+    assert 3 >= platform.connections
+
+
+def test_a_platform_of_which_no_answers_are_known(site: Site, platform: Platform) -> None:
+    """With `answers = false` nothing asks for an answer, and a file counts when the platform's machine has its bytes:
+    each comes once, in order, and the state says what that is worth.
+    """
+    platform.answer = lambda _said: False
+    site.live(1)
+    sink = site.sink(platform, answers=False)
+    with running(sink.run):
+        until(lambda: sink._key is not None, 10, "the cursor")
+        site.live(59)
+        site.clock.second += 20
+        until(lambda: (sink._key or 0) > (DAY_S + 3600) * 1000 + 10, 15, "all files")
+    (detail,) = {told.detail for told in site.told if isinstance(told, SinkState) and told.state == "connected"}
+
+    assert [] == platform.faults
+    assert stamps(DAY_S, 600, 6) == times(platform, "2051", "22") == times(platform, "2051", "23")
+    assert ["20260608000000"] == times(platform, "2061", "23")
+    assert {"4"} == {said.fields["Flag"] for said in platform.heard}
+    assert 1 == platform.connections
+    assert "no answers" in detail
+
+
+@pytest.mark.parametrize("password", ["1;2", "1234567", "", "12 34", "密码"])
+def test_a_password_that_is_none(site: Site, platform: Platform, password: str) -> None:
+    """What cannot stand in a frame is never sent; the link says so."""
+    site.password.write_text(password)
+    with running(site.sink(platform).run):
+        until(lambda: site.states() == ["refused"], 10, "the refusal")
+
+    assert 0 == platform.connections
+
+
+def test_a_record_that_cannot_be_read(site: Site, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stored files that were asked for and cannot be read end in ExeRtn=2: neither success nor "there is nothing"."""
+
+    def broken(*_: object) -> Iterator[None]:
+        raise Unavailable("the card")
+
+    site.live(30)
+    site.clock.second += 20
+    sink = site.sink(platform)
+    monkeypatch.setattr(Record, "files", broken)
+    with running(sink.run):
+        platform.ask("2051", "BeginTime=20260608000000;EndTime=20260608010000", qn=qn(site))
+        until(lambda: len(platform.answers(qn(site))) == 2, 10, "the result")
+
+    assert [READY, ("9012", {"ExeRtn": "2"})] == platform.answers(qn(site))
+
+
+def test_a_request_that_wants_no_answer(site: Site, platform: Platform) -> None:
+    """It gets what it asks for, and no 9011 and 9012."""
+    with running(site.sink(platform).run):
+        platform.ask("1061", qn=qn(site, 1), Flag=4)
+        platform.ask("1063", qn=qn(site, 2))
+        until(lambda: len(platform.answers(qn(site, 2))) == 3, 10, "the next one's answers")
+
+    assert [("1061", {"RtdInterval": "30"})] == platform.answers(qn(site, 1))
+
+
 READY = ("9011", {"QnRtn": "1"})
 READ = [
     ("1061", "", [READY, ("1061", {"RtdInterval": "30"}), ("9012", {"ExeRtn": "1"})]),
@@ -395,6 +519,7 @@ def test_requests_and_their_answers(site: Site, platform: Platform, monkeypatch:
     [
         ({"PW": "000000"}, "3"),
         ({"MN": MN.replace("A", "B")}, "4"),
+        ({"MN": MN[:14]}, "4"),
         ({"st": "32"}, "5"),
         ({"Flag": 13}, "6"),
         ({"qn": "20260101000000000"}, "7"),
@@ -445,6 +570,7 @@ def test_nothing_is_set_in_a_session_and_what_was_set_is_kept(site: Site, platfo
     platform.pw = "abcdef"
     site.clock.second += 1
     with running(site.sink(platform, **allowed).run):
+        until(lambda: platform.connections == 2, 10, "the next connection")
         platform.ask("1061", qn=asked[5])
         until(lambda: len(platform.answers(asked[5])) == 3, 10, "the interval")
     kept = site.folder / "hj212-city.json"

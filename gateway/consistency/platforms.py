@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from drivers.base import Driver, quantity_of
 from drivers.quantities import QUANTITIES
 from gateway.catalogue import N_
-from gateway.complaints import Location, Problem, error, meant, phrase
+from gateway.complaints import Location, Problem, error, meant, phrase, warning
 from gateway.config import Config
 from gateway.config_hj212 import Factor, Hj212
 from gateway.hj212.editions import EDITIONS
@@ -27,6 +27,12 @@ def platforms(config: Config, drivers: Mapping[str, Driver]) -> Iterator[Problem
                     edition=edition.name,
                 ),
                 phrase(N_("the platform gives it: 14 letters and digits in 2005, 24 of 0-9 A-F in 2017")),
+            )
+        if not platform.answers:
+            yield warning(
+                (*at, "answers"),
+                phrase(N_("what this platform loses behind its own machine is not sent again: nothing tells of it")),
+                phrase(N_("leave it out, unless the platform's people say that they answer no data (9014)")),
             )
         for code, factor in platform.factors.items():
             yield from _factor((*at, "factors", code), code, factor, platform, drivers)

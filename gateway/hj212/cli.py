@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def _platform(link: Link, state: Path, now: Moment) -> dict[str, Any]:
     )
     messages = []
     for upload in _uploads(link, state, now, dict(terms.minute)):
-        parley.offer(upload, now)
+        parley.offer(replace(upload, answered=link.answers), now)
         messages += [_message(frame, link) for frame in parley.out]
         parley.out.clear()
     to = {"name": link.name, "host": link.host, "port": link.port, "edition": link.party.edition.name}

@@ -41,6 +41,7 @@ class Link:
     heartbeat_s: float | None
     terms: Terms  # as configured; the password is still empty
     may_set: frozenset[str]
+    answers: bool  # whether it proves by 9014 what it has
 
     @property
     def sink(self) -> str:
@@ -86,6 +87,7 @@ def link_of(
         table.heartbeat if edition.heartbeat else None,
         terms,
         frozenset(table.may_set),
+        table.answers,
     )
 
 

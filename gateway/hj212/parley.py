@@ -22,6 +22,7 @@ from gateway.hj212.frame import MOST_SEGMENT, Damaged, Dialect, Splitter, wrap
 from gateway.hj212.requests import (
     BUSY,
     EXECUTED,
+    FAILED,
     NO_DATA,
     READY,
     REFUSED,
@@ -283,8 +284,9 @@ class Parley:
         return ""
 
     def _replies(self, request: Segment, qn: str, answers: Iterable[Answer]) -> list[bytes]:
-        """With the request's QN and password; none when the request wants none."""
-        return [self._answer_frame(answer, request, qn) for answer in answers] if request.wants_answer else []
+        """With the request's QN and password; what is asked for alone when the request wants no answer."""
+        wanted = [answer for answer in answers if request.wants_answer or not answer.cn.startswith("9")]
+        return [self._answer_frame(answer, request, qn) for answer in wanted]
 
     def _remember(self, request: Segment, qn: str, frames: list[bytes]) -> None:
         """For a proven request only: else a stranger could answer the platform's next one beforehand."""
@@ -304,12 +306,13 @@ class Parley:
 
     # ---- stored files on request ---------------------------------------------------------------------------------
 
-    def finish(self, asked: Asked, sent: int) -> None:
-        """All that was asked for has been sent: `sent` messages."""
+    def finish(self, asked: Asked, sent: int, *, whole: bool = True) -> None:
+        """What was asked for has been sent: `sent` messages; not `whole`: the record could not be read to the end."""
         if self._history == asked.request.exchange:
             self._history = None
         qn = asked.request.exchange or ""
-        answer = Answer("9012", (("ExeRtn", EXECUTED if sent else NO_DATA),))
+        result = (EXECUTED if sent else NO_DATA) if whole else FAILED
+        answer = Answer("9012", (("ExeRtn", result),))
         self._remember(asked.request, qn, self._replies(asked.request, qn, [answer]))
 
 

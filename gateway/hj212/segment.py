@@ -20,11 +20,12 @@ _QN = re.compile(r"20[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])([01][0-9]|2[0-3])
 # What QnRtn says of a field that is wrong: "the PW is wrong" ...
 REFUSALS = {"PW": 3, "MN": 4, "ST": 5, "Flag": 6, "QN": 7, "CN": 8}
 UNKNOWN = 100
+PASSWORD = re.compile(r"[!-:<-~]{1,6}")
 _SHAPES = {
     "QN": _QN,
     "ST": re.compile(r"[0-9A-Z]{2}"),
     "CN": re.compile(r"[0-9]{4}"),
-    "PW": re.compile(r"[!-:<-~]{1,6}"),
+    "PW": PASSWORD,
     "MN": re.compile(r"[0-9A-Za-z]{1,24}"),
     "Flag": re.compile(r"[0-9]{1,3}"),
     "PNUM": re.compile(r"[1-9][0-9]{0,3}"),

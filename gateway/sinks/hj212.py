@@ -7,27 +7,31 @@ thread, and it reads the platform no faster than `READ_RATE`.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import random
 import select
 import socket
+import struct
+import termios
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 from gateway.catalogue import say
 from gateway.errors import Unavailable
 from gateway.hj212.link import Link, TermsFile
-from gateway.hj212.parley import ANSWERS, Allowance, Dead, Outcome, Parley, Proven, Stamps
+from gateway.hj212.parley import Allowance, Parley, Stamps
 from gateway.hj212.requests import Asked, Conduct, Told
+from gateway.hj212.segment import PASSWORD
 from gateway.hj212.uploads import Upload, files_after, stamp
 from gateway.journal.readings import ReadingsWriter
 from gateway.moment import NANO, Clock, ClockState, Moment
 from gateway.sinks.hj212_record import CLOSED_S, SETTLED_S, Record
+from gateway.sinks.hj212_talk import AT_ONCE, Answering, Talk
 from gateway.values import RemoteSetting, SinkState
 
 log = logging.getLogger(__name__)
@@ -37,13 +41,10 @@ TURN_S = 0.25  # how soon `stop` and what is due are noticed
 READ_RATE, READ_BURST = 16_384, 65_536  # bytes a second, and at once: a platform's commands are a few hundred bytes
 FIRST_DELAY_S, LAST_DELAY_S = 2.0, 60.0  # between connections
 LATE_S = 300.0  # a file that leaves later than this is one sent afterwards
-MOST_PASSWORD = 6
 SETTINGS_S, SETTINGS = 1 / 60, 20.0  # what a platform may set: one a minute, and so many at once
 JUMP_S = 7200.0  # a cursor so far in the future was made by a wrong clock
 OLDEST_S = 60 * 86_400.0  # readings are not kept for longer
-AT_ONCE = 20  # files looked at in one turn
 _NO_FAULTS = ("crc-standard", "crc-modbus", "again", "repeated")  # that are counted too
-LOOK_EVERY_S = 1.0  # for a file that has fallen due
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +77,22 @@ class Hj212Sink:
         tell: Callable[[object], None],
         clock: Clock,
         locked: Callable[[Moment], bool],
+        started: Moment | None = None,
     ) -> None:
+        """`started`: when the gateway did; a sink may be made later, by a reload."""
         self.link, self.name = link, link.sink
         self.counts: Counter[str] = Counter()  # frames dropped, by why; read by others
         self.proven: Moment | None = None  # when the platform last answered something of ours; read by others
         self._sources, self._tell, self._clock, self._locked = sources, tell, clock, locked
-        self._started = clock.now()
+        self._started = started or clock.now()
+        self._made = clock.now()
         self._stamps = Stamps(link.party.zone)
         self._settings = Allowance(SETTINGS_S, SETTINGS)  # over all connections: each is an event
         self._state = self._detail = ""
         self._key: int | None = None  # the files up to here are proven, or nothing was recorded in their time
         self._start_told = False
         self._refused_once: set[str] = set()  # commands that this platform leaves without an answer
+        self._answering = Answering()
 
     def run(self, stop: threading.Event) -> None:
         self._record = Record(self.link, self._sources.state, self._sources.writer)
@@ -102,8 +107,7 @@ class Hj212Sink:
                 stop.wait(self._clock.pause(delay_s * random.uniform(0.8, 1.2)))  # noqa: S311  against crowds
                 delay_s = min(2 * delay_s, LAST_DELAY_S)
         finally:
-            self._record.close()
-            self._say("stopped", "")
+            self._record.close()  # and nothing is said: after a reload another sink speaks under this name
 
     def _begin(self) -> None:
         """Where the cursor stands. A platform that is new gets what comes from now on, reached or not."""
@@ -115,7 +119,7 @@ class Hj212Sink:
             self._unreadable(error)
             return
         if not self._key:
-            self._key = self._started.wall_ns // 1_000_000
+            self._key = self._made.wall_ns // 1_000_000
             self._sources.writer.advance(self.name, self._key)
 
     def known(self) -> tuple[str, Moment | None, dict[str, int]]:
@@ -133,8 +137,8 @@ class Hj212Sink:
         except (OSError, UnicodeDecodeError) as error:
             self._say("refused", say("the password file cannot be read: {error}", error=type(error).__name__))
             return
-        if not 1 <= len(password) <= MOST_PASSWORD:
-            self._say("refused", say("a password of HJ 212 has 1 to 6 characters"))
+        if PASSWORD.fullmatch(password) is None:
+            self._say("refused", say("a password of HJ 212 has 1 to 6 characters, no blank and no semicolon"))
             return
         if self._state != "unreachable":
             self._say("connecting", "")
@@ -145,15 +149,17 @@ class Hj212Sink:
         except UnicodeError:  # a host that is no name
             self._say("unreachable", say("no connection to {host}: {error}", host=link.host, error="?"))
         except OSError as error:
-            self._say("unreachable", say("no connection to {host}: {error}", host=link.host, error=_words(error)))
+            if not stop.is_set():
+                why = say("no connection to {host}: {error}", host=link.host, error=_words(error))
+                self._say("unreachable", why)
 
     def _converse(self, line: socket.socket, password: str, stop: threading.Event) -> None:
         file = TermsFile(self._sources.state, self.link, password)
         conduct = Conduct(file.read(), self.link.may_set, self._locked, file.write)
         parley = Parley(self.link.party, conduct, self._stamps, self._settings, self.now(), self.counts)
-        talk = _Talk(self, parley)
+        talk = Talk(self, parley)
         pace = _Pace(READ_BURST, time.monotonic())
-        while not stop.is_set() and not talk.dead:
+        while not stop.is_set() and talk.dead is None:
             allowed = pace.allowed(time.monotonic())
             if allowed <= 0:
                 stop.wait(TURN_S)
@@ -166,12 +172,14 @@ class Hj212Sink:
                 talk.take(parley.receive(data, self.now()))
             now = self.now()
             talk.take(parley.tick(now))
-            if not talk.dead:
+            if talk.dead is None:
                 talk.offer(now)
             while parley.out:
                 line.sendall(parley.out.popleft())
-        if talk.dead:
-            self._say("unreachable", say("the platform does not answer"))
+            if not self.link.answers:
+                talk.taken(_unconfirmed(line), self.now())
+        if talk.dead is not None:
+            self._say("unreachable", say("the platform does not answer {cn}", cn=talk.dead.cn))
 
     def now(self) -> Moment:
         """The clock in use, with the real monotonic time: a platform's time-outs are real seconds."""
@@ -187,11 +195,16 @@ class Hj212Sink:
 
     def heard(self) -> None:
         """A good frame of the platform's: it is there, and knows us."""
-        self._say("connected", "")
+        self._say("connected", "" if self.link.answers else say("it gives no answers: what its machine took counts"))
+
+    def asks(self, cn: str) -> bool:
+        """Whether a message shall be answered."""
+        return self.link.answers and self._answering.asks(cn)
 
     def prove(self, upload: Upload) -> None:
         self.proven = self._clock.now()
-        self._say("connected", "")
+        self._answering.answered(upload.cn)
+        self.heard()
         if upload.cn == "2081":
             self._start_told = True
         if upload.key:
@@ -200,6 +213,7 @@ class Hj212Sink:
 
     def unanswered(self, upload: Upload) -> None:
         """Some platforms know neither 2081 nor 1013: asked once a run, then the data goes without."""
+        self._answering.silent(upload.cn)
         if upload.cn in ("2081", "1013"):
             self._refused_once.add(upload.cn)
 
@@ -277,96 +291,9 @@ class Hj212Sink:
             yield None if upload is None else replace(upload, key=0, answered=False, resent=True)
 
 
-class _Talk:
-    """What one connection has done so far, and what is to be said next."""
-
-    def __init__(self, sink: Hj212Sink, parley: Parley) -> None:
-        self._sink, self._parley = sink, parley
-        self.dead = False
-        self.hurried = False  # there is more to be said at once
-        self._slot: int | None = None  # of real-time values: interval of the wall clock
-        self._now_values: list[Upload] = []
-        self._asked: tuple[Asked, Iterator[Upload | None]] | None = None
-        self._sent = 0
-        self._beat: Moment | None = None
-        self._looked: Moment | None = None  # for files
-        self._sought: Moment | None = None  # for real-time values
-
-    def take(self, outcomes: Iterator[Outcome]) -> None:
-        for outcome in outcomes:
-            match outcome:
-                case Proven(upload):
-                    self._sink.prove(upload)
-                    self._looked = None
-                case Dead(upload):
-                    self._sink.unanswered(upload)
-                    self.dead = True
-                case Asked():
-                    files = self._sink.asked(outcome, self._parley.conduct.terms.minute, self._sink.now())
-                    self._asked, self._sent = (outcome, files), 0
-                case Told():
-                    self._sink.record(outcome)
-        if self._parley.heard is not None:
-            self._sink.heard()
-
-    def offer(self, now: Moment) -> None:
-        """Give the parley what is to be said next, if its last message is answered."""
-        if self._asked is not None:
-            self._answer(*self._asked)
-        self.hurried = self._asked is not None
-        if self._parley.idle and (upload := self._next(now)) is not None:
-            self._parley.offer(upload, now)
-
-    def _answer(self, asked: Asked, files: Iterator[Upload | None]) -> None:
-        """Some of the stored files that were asked for; they want no answer each."""
-        try:
-            batch = list(islice(files, AT_ONCE))
-        except Unavailable:
-            batch = []  # what was sent is told; the platform asks again for the rest
-        for upload in batch:
-            if upload is not None:
-                self._parley.offer(upload, self._sink.now())
-                self._sent += 1
-        if len(batch) < AT_ONCE:
-            self._parley.finish(asked, self._sent)
-            self._asked = None
-
-    def _next(self, now: Moment) -> Upload | None:
-        first = self._sink.start_up(now) or self._sink.clock_wish(now)
-        if first is not None:
-            return first
-        self._look_at_values(now)
-        if self._now_values:
-            return self._now_values.pop(0)
-        return self._heartbeat(now) or self._stored(now)
-
-    def _look_at_values(self, now: Moment) -> None:
-        """Real-time values once an interval of the wall clock; without any they are looked for again soon."""
-        terms = self._parley.conduct.terms
-        slot = now.wall_ns // NANO // terms.realtime_s
-        if not terms.realtime or slot == self._slot or self._soon(self._sought, now):
-            return
-        self._sought = now
-        self._now_values = self._sink.realtime(now)
-        if self._now_values:
-            self._slot = slot
-
-    def _heartbeat(self, now: Moment) -> Upload | None:
-        every_s = self._sink.link.heartbeat_s
-        if every_s is None or (self._beat is not None and now.seconds_since(self._beat) < every_s):
-            return None
-        self._beat = now
-        return Upload("9015", ANSWERS, ())
-
-    @staticmethod
-    def _soon(last: Moment | None, now: Moment) -> bool:
-        return last is not None and now.seconds_since(last) < LOOK_EVERY_S
-
-    def _stored(self, now: Moment) -> Upload | None:
-        if self._soon(self._looked, now):
-            return None
-        self._looked = now
-        return self._sink.stored(self._parley.conduct.terms.minute, now)
+def _unconfirmed(line: socket.socket) -> int:
+    """Bytes that the machine at the other end has not confirmed to ours."""
+    return int(struct.unpack("i", fcntl.ioctl(line, termios.TIOCOUTQ, bytes(4)))[0])
 
 
 def _words(error: OSError) -> str:
