@@ -263,7 +263,8 @@ class Book:
     def accepted(self, sink: str, number: int, why_not: str | None, now: Moment) -> None:
         """A broker took an event, or did not; kept for `why`."""
         sent = self.sent_as(number)
-        if sent is not None:
+        again = sent is not None and sink in sent.accepted and sink not in sent.refused and why_not is None
+        if sent is not None and not again:  # when it first took it, however often it is sent until a receipt comes
             sent.accepted[sink] = why_not or now.text(self.zone)
             (sent.refused.discard if why_not is None else sent.refused.add)(sink)
 

@@ -144,9 +144,21 @@ def status_lines(status: Mapping[str, Any]) -> Iterator[str]:
     width = max(map(cell_len, titles.values()))
     for key, value in status.items():
         title = set_cell_size(titles[key], width)
-        for line in [say("no trouble")] if key == "storage" and not value else _shown(value):
+        own = [say("no trouble")] if key == "storage" and not value else _card(value) if key == "card" else None
+        for line in own or _shown(value):
             yield f"{title}  {line}"
             title = " " * width
+
+
+_CARD = {
+    "commits_a_minute": N_("{value} syncs a minute"),
+    "mib_a_day": N_("{value} MiB a day"),
+    "kib_for_1000_readings": N_("{value} KiB for 1,000 readings"),
+}
+
+
+def _card(rates: Mapping[str, float]) -> list[str]:
+    return [", ".join(say(text, value=rates[key]) for key, text in _CARD.items() if key in rates) or "-"]
 
 
 def _shown(value: object) -> list[str]:

@@ -218,3 +218,23 @@ def test_the_list_of_alarms_keeps_names_whole_at_80_columns(
         "critical  paper-room-door  06-07 09:00:00  active and acknowledged  wang-fang",
         "critical  x                06-07 09:00:00  active and acknowledged",
     ] == capsys.readouterr().out.splitlines()
+
+
+def test_when_a_broker_first_took_it(bench: Bench) -> None:
+    """What is sent again until a receipt comes is shown with the time at which the broker first took it; of a broker
+    that had refused it, when it did take it.
+    """
+    bench.press()
+    number = bench.engine.book.pages["leak-button"].opening
+    bench.engine.handle(NotTaken("second", number, 135, bench.now))
+    told = []
+    for _ in range(2):
+        for sink in ("mqtt", "second"):
+            bench.engine.handle(Accepted(sink, number, bench.now))
+        sent = bench.engine.book.sent_as(number)
+        assert sent is not None
+        told.append(dict(sent.accepted))
+        bench.wait(5)
+
+    assert told[0] == told[1]
+    assert {bench.now.after(-10).text(bench.engine.book.zone)} == set(told[0].values())
