@@ -154,7 +154,8 @@ class Control:
             answer["code"] = code(answer["error"].message)
         if request.get("lang") in LANGUAGES:  # the asker's, whatever the service itself speaks
             answer = spoken(answer, request["lang"])
-        connection.sendall(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+        with contextlib.suppress(OSError):  # who asked has gone
+            connection.sendall(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
 
     def _answer(self, request: dict[str, Any], peer: str, *, acting: bool) -> dict[str, Any]:
         verb = request["verb"]

@@ -75,6 +75,7 @@ def test_a_person_sets_a_venue_up(tmp_path: Path, broker: Broker) -> None:
             ("short name", "wang-fang"),
         )
         person.sees("may do [3]")
+        assert "生物学  2027-06-09 17:00 - 18:15  (not verified)" in person.said
         person.presses(b"\x03")
         person.sees("Go on with: venue-gateway setup")
         interrupted = person.ends()
@@ -130,6 +131,7 @@ def test_a_person_sets_a_venue_up(tmp_path: Path, broker: Broker) -> None:
     checked = check(file)
 
     assert "no broker is listening" in person.said
+    assert "look at the network cable" in person.said
     assert "heard its own message" in person.said
     assert (1, 0) == (interrupted, done)
     assert checked.good, checked.problems
@@ -275,14 +277,18 @@ def test_a_file_is_replaced_only_by_a_good_one(tmp_path: Path) -> None:
 
 
 def test_the_usual_papers_become_sessions() -> None:
-    """Every plan gives papers that `check` accepts, marked with where it is from; custody lies round them."""
+    """Every plan gives papers that `check` accepts; custody lies round them."""
     for plan in papers.plans().values():
         sessions = papers.sessions(plan, date(2027, 6, 7))
         tables = {"venue": {"id": "x", "name": "x"}, "session": sessions, "custody": papers.custody(sessions)}
 
         assert [] == [p for p in Draft(Path("v.toml"), tables).check().problems if p.severity == "error"]
-        assert plan.source
-        assert "text" != plan.proof
+
+
+def test_times_that_nothing_vouches_for_are_shown_as_such(tmp_path: Path) -> None:
+    """The subjects of choice are general knowledge only; the national papers are not, nor is what was typed in."""
+    assert {"物理/历史", "化学", "地理", "思想政治", "生物学"} == papers.doubtful("gaokao-3-1-2")
+    assert frozenset() == papers.doubtful("gaokao-comprehensive") == papers.doubtful("own")
 
 
 # ---- many at once -----------------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def _remedy(state: str) -> str:
         case "bad-clock":
             return say("set the clock: timedatectl; connect to a time server")
         case _:
-            return say("see the lines about name, route and port")
+            return say("look at the network cable, at host and port (8883 with TLS, 1883 without), and at firewalls")
 
 
 def _login(patient: Patient) -> Iterator[Seen]:

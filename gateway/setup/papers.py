@@ -28,12 +28,11 @@ class Paper(Table):
     start: Clock
     end: Clock
     listening: tuple[int, int] | None = None
+    proof: Literal["secondary", "unverified"]
 
 
 class Plan(Table):
     name: str
-    source: str
-    proof: Literal["text", "secondary", "unverified"]
     title: Title
     papers: tuple[Paper, ...]
 
@@ -42,6 +41,12 @@ class Plan(Table):
 def plans() -> Mapping[str, Plan]:
     read = tomllib.loads(_FILE.read_text(encoding="utf-8"))["plan"]
     return {plan["name"]: Plan.model_validate(plan) for plan in read}
+
+
+def doubtful(plan: str) -> frozenset[str]:
+    """The papers of a plan whose times nothing vouches for; none of what is no plan."""
+    found = plans().get(plan)
+    return frozenset() if found is None else frozenset(p.name for p in found.papers if p.proof == "unverified")
 
 
 def sessions(plan: Plan, first: date) -> list[dict[str, Any]]:

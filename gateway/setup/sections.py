@@ -13,6 +13,7 @@ from gateway.people import pin_hash
 from gateway.setup import papers
 from gateway.setup.draft import Draft
 from gateway.setup.terminal import Judge, Terminal
+from gateway.vocabulary import PROOFS
 
 T = TypeVar("T")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
@@ -90,8 +91,10 @@ def sessions(terminal: Terminal, draft: Draft) -> None:
     elif plan != "keep":
         first = _day(terminal, say("first day of the exam (such as 2027-06-07)"))
         draft.put("session", value=papers.sessions(papers.plans()[plan], first))
+    doubtful = papers.doubtful(plan)
     for each in draft.get("session", otherwise=[]):
-        terminal.tell(f"{each['name']}  {_shown(each['start'])} - {each['end']:%H:%M}", 2)
+        doubt = f"  ({say(PROOFS['unverified'])})" if each["name"] in doubtful else ""
+        terminal.tell(f"{each['name']}  {_shown(each['start'])} - {each['end']:%H:%M}{doubt}", 2)
     if draft.get("session"):
         _custody(terminal, draft)
 
