@@ -1,7 +1,7 @@
 """What a duty officer must know of many venues, from what their gateways publish. Pure: messages and moments in.
 
 - An event counts once, however often it comes (C8); its hash and its signature are checked with the venue's key.
-- A gap in a chain is shown until it is filled, and asked for.
+- A gap in a chain is asked for, and shown until it is filled (`continuity.py`).
 - Nothing retained is believed before a live `status` of the venue came, and a venue that has been silent for 90 s by
   our own clock is lost (C11, E5).
 - What was sensed long before it came is shown as late, with both times, and does not sound unless it stands (C10).
@@ -14,19 +14,18 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway.catalogue import say
 from gateway.journal.chain import BadEvent, read_event
 from gateway.moment import NANO, Moment
 from gateway.payloads import read_alarm_state
+from gateway.station.continuity import GAPS, Continuity, seconds_of
 from gateway.station.store import Kept
 
 LOST_S = 90.0
 UNPROVEN = 200  # events kept until the venue's key is known
 KNOWN = 20_000  # hashes kept in memory to tell a copy; the store knows all
-GAPS = 50  # looked back for, and asked for at a time
-MOST_MISSING = 500  # of one venue
 REPORT_LATE_S = 600.0  # a zero report may take so long to come
 QUIET = frozenset({"low"})  # severities that do not sound
 
@@ -68,15 +67,6 @@ class Row:
         return self.unacknowledged and self.believed and stands and self.severity not in QUIET
 
 
-class Head(NamedTuple):
-    """The last event of a stream that came."""
-
-    run: str
-    seq: int
-    hash: str
-    time: float
-
-
 @dataclass(slots=True)
 class Venue:
     key: str | None = None
@@ -85,8 +75,7 @@ class Venue:
     online: bool | None = None  # None: never heard live
     heard: Moment | None = None
     said: str = ""  # why it is not online
-    heads: dict[str, Head] = field(default_factory=dict)  # of each stream
-    gaps: dict[tuple[str, str, int], bool] = field(default_factory=dict)  # stream, run, seq: asked for
+    continuity: Continuity = field(default_factory=Continuity)
     report: str | None = None  # when the next zero report is expected, as the venue says
     doubtful: deque[bytes] = field(default_factory=lambda: deque(maxlen=UNPROVEN))
 
@@ -117,7 +106,7 @@ class Desk:
         """An event of an earlier run of this station, from its store."""
         event = json.loads(kept.body)
         self._know(kept.hash)
-        self._follow(self._venue(kept.venue), event)
+        self._venue(kept.venue).continuity.follow(event, now, self.is_known)
         received = Moment(kept.received_ns, now.mono_ns - (now.wall_ns - kept.received_ns), now.clock)
         self._place(self._row(event, received, proven=True))
 
@@ -133,7 +122,7 @@ class Desk:
         elif kind == "event" and not retained:
             return self._event(name, venue, payload, now)
         elif kind == "head":
-            self._head(name, venue, stream, payload)
+            self._head(venue, stream, payload, now)
         elif kind.startswith("alarm/"):
             self._state(name, venue, payload, now)
         return []
@@ -150,15 +139,14 @@ class Desk:
             else:
                 self.troubles.pop(what, None)
             self._look_for_report(name, venue, now)
+            self._look_for_gaps(name, venue, now)
 
     def ask(self) -> list[tuple[str, str, str, int]]:
         """Venue, stream, run and number of events that are missing and have not been asked for."""
         wanted: list[tuple[str, str, str, int]] = []
         for name, venue in self.venues.items():
-            for place, asked in venue.gaps.items():
-                if not asked and venue.nonce is not None and len(wanted) < GAPS:
-                    venue.gaps[place] = True
-                    wanted.append((name, *place))
+            if venue.nonce is not None:
+                wanted += [(name, *place) for place in venue.continuity.ask(GAPS - len(wanted))]
         return wanted
 
     def sounding(self) -> bool:
@@ -183,7 +171,7 @@ class Desk:
         if fields.get("state") == "online":
             first = venue.online is not True
             if session != venue.session:
-                venue.gaps = dict.fromkeys(venue.gaps, False)
+                venue.continuity.ask_again()
             venue.session, venue.online, venue.heard, venue.said = session, True, now, ""
             venue.nonce = str(fields.get("nonce"))
             if first:
@@ -234,17 +222,14 @@ class Desk:
         heard = Heard(row, Kept(*place, payload, now.wall_ns), again=self.is_known(event["hash"]))
         if not heard.again:
             self._know(event["hash"])
-            self._follow(venue, event)
+            venue.continuity.follow(event, now, self.is_known)
+            self._look_for_gaps(name, venue, now)
             self._place(row)
         return [heard]
 
-    def _head(self, name: str, venue: Venue, stream: str, payload: bytes) -> None:
-        fields = _object(payload)
-        known = venue.heads.get(stream)
-        if fields is None or known is None or fields.get("run") != known.run or not isinstance(fields.get("seq"), int):
-            return
-        self._miss(venue, stream, known.run, known.seq + 1, fields["seq"] + 1)
-        self._say_gaps(name, venue)
+    def _head(self, venue: Venue, stream: str, payload: bytes, now: Moment) -> None:
+        if (fields := _object(payload)) is not None:
+            venue.continuity.told(stream, fields.get("run"), fields.get("seq"), now)
 
     def _state(self, name: str, venue: Venue, payload: bytes, now: Moment) -> None:
         """A state says how things stand; it never makes an alarm older than the events do."""
@@ -266,9 +251,19 @@ class Desk:
             event["venue"] = name
             self.rows[key] = replace(self._row(event, now, proven=True), believed=venue.online is True)
 
+    def _look_for_gaps(self, name: str, venue: Venue, now: Moment) -> None:
+        if venue.continuity.broken:
+            self.troubles[f"{name} chain"] = say(
+                "the chain of {venue} is broken: an event is missing or altered", venue=name
+            )
+        if missing := venue.continuity.missing(now):
+            self.troubles[f"{name} gap"] = say("{count} events of {venue} are missing", count=missing, venue=name)
+        else:
+            self.troubles.pop(f"{name} gap", None)
+
     def _look_for_report(self, name: str, venue: Venue, now: Moment) -> None:
         """A zero report that did not come is missed here, whatever became of the venue."""
-        what, due = f"{name} report", _time(venue.report)
+        what, due = f"{name} report", seconds_of(venue.report)
         if due and now.wall_ns / NANO > due + REPORT_LATE_S:
             said = f"{datetime.fromisoformat(str(venue.report)):%m-%d %H:%M}"
             self.troubles[what] = say("the report of {venue} due at {due} has not come", venue=name, due=said)
@@ -306,42 +301,6 @@ class Desk:
         if known is None or _newer(row, known):
             self.rows[key] = row
 
-    def _follow(self, venue: Venue, event: Mapping[str, Any]) -> None:
-        """Numbers without a gap within a run; a run's first event names the last one before it."""
-        name, stream, run, seq = str(event["venue"]), event["stream"], event["run"], event["seq"]
-        venue.gaps.pop((stream, run, seq), None)
-        head, known = Head(run, seq, event["hash"], _time(event.get("time"))), venue.heads.get(stream)
-        if known is None:
-            venue.heads[stream] = head
-        elif run == known.run and seq > known.seq:
-            self._miss(venue, stream, run, known.seq + 1, seq)
-            if seq == known.seq + 1 and event["previous"] != known.hash:
-                self._broken(name)
-            venue.heads[stream] = head
-        elif run != known.run and head.time >= known.time:  # an older run's event that comes late is no news
-            self._miss(venue, stream, run, 1, seq)
-            if seq == 1 and event["previous"] is not None and not self.is_known(event["previous"]):
-                self._broken(name)
-            venue.heads[stream] = head
-        self._say_gaps(name, venue)
-
-    def _miss(self, venue: Venue, stream: str, run: str, first: int, after: int) -> None:
-        for seq in range(max(first, after - GAPS), after):
-            if len(venue.gaps) < MOST_MISSING:
-                venue.gaps.setdefault((stream, run, seq), False)
-
-    def _broken(self, name: str) -> None:
-        self.troubles[f"{name} chain"] = say(
-            "the chain of {venue} is broken: an event is missing or altered", venue=name
-        )
-
-    def _say_gaps(self, name: str, venue: Venue) -> None:
-        what = f"{name} gap"
-        if venue.gaps:
-            self.troubles[what] = say("{count} events of {venue} are missing", count=len(venue.gaps), venue=name)
-        else:
-            self.troubles.pop(what, None)
-
     def _venue(self, name: str) -> Venue:
         return self.venues.setdefault(name, Venue())
 
@@ -362,17 +321,9 @@ def _object(payload: bytes) -> dict[str, Any] | None:
 def _newer(row: Row, known: Row) -> bool:
     if row.run == known.run:
         return row.seq >= known.seq
-    return _time(row.sensed) >= _time(known.sensed)
-
-
-def _time(text: object) -> float:
-    """Seconds since 1970; 0 when it is not a time."""
-    try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except ValueError:
-        return 0.0
+    return seconds_of(row.sensed) >= seconds_of(known.sensed)
 
 
 def _age_s(text: object, now: Moment) -> float:
-    then = _time(text)
+    then = seconds_of(text)
     return now.wall_ns / NANO - then if then else 0.0
