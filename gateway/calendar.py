@@ -42,6 +42,9 @@ class Span:
         return replace(self, start=max(starts, default=None), end=min(ends, default=None))
 
 
+LONGEST_SESSION_S = 12 * 3600.0  # that an order can make of it
+
+
 class _Window(NamedTuple):
     """A span in seconds since 1970, so that comparing knows no zone and no changed hour."""
 
@@ -100,10 +103,12 @@ class Calendar:
         return {window.span.name or "-": (window.start_s, window.end_s) for window in self._fixed["session"]}
 
     def move(self, name: str, end_s: float) -> None:
-        """A session ends at another time, by order."""
+        """A session ends at another time, by order. One of the same name in another year is another session."""
         end = datetime.fromtimestamp(end_s, tz=self.zone)
         self._fixed["session"] = [
-            _Window(one.start_s, end_s, replace(one.span, end=end)) if one.span.name == name else one
+            _Window(one.start_s, end_s, replace(one.span, end=end))
+            if one.span.name == name and 0 < end_s - one.start_s <= LONGEST_SESSION_S
+            else one
             for one in self._fixed["session"]
         ]
 

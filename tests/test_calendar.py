@@ -282,3 +282,15 @@ def test_the_session_that_is_coming(local: str, before_s: float, name: str | Non
     coming = CALENDAR.coming(at(0, local), before_s)
 
     assert name == (None if coming is None else coming.name)
+
+
+@pytest.mark.parametrize(
+    ("end", "seconds"), [("2026-06-07T11:45", 9900), ("2025-06-07T11:45", 9000), ("2027-06-07T11:45", 9000)]
+)
+def test_an_order_of_another_year_moves_nothing(end: str, seconds: int) -> None:
+    """An order that is remembered from the exam before, about a session of the same name, leaves this one as it is."""
+    calendar = Calendar(Config.model_validate(EXAM))
+    name, (start_s, _) = next(iter(calendar.session_times().items()))
+    calendar.move(name, datetime.fromisoformat(end).replace(tzinfo=calendar.zone).timestamp())
+
+    assert (start_s, start_s + seconds) == calendar.session_times()[name]

@@ -12,6 +12,7 @@ from gateway.accept.plausible import plausible
 from gateway.accept.walk import Walk, looks
 from gateway.config import Config
 from gateway.consistency.exam_day import exam_day
+from gateway.consistency.times import times
 from gateway.day.airing import judge
 from gateway.day.incidents import Stands, chosen, prefilled
 from gateway.day.lost_report import lines, totals
@@ -138,6 +139,8 @@ co2 = "nothing/co2"
 door = "gate"
 [zero_report]
 at = ["18:00"]
+[record]
+events_days = 100
 """
 
 
@@ -153,7 +156,16 @@ def test_check_finds_what_the_day_could_not_do() -> None:
         ("airing", "room", "door"),
         ("zero_report",),
         ("custody", "duties"),
+        ("record", "events_days"),
     } == found
+
+
+def test_two_sessions_of_one_name_are_told() -> None:
+    """An order, an entry or lost time names a session: it must be one."""
+    twice = '[[session]]\nname = "语文"\nstart = 2026-06-08T09:00:00\nend = 2026-06-08T11:30:00\n'
+    found = {problem.at for problem in times(Config.model_validate(tomllib.loads(VENUE + twice)))}
+
+    assert {("session", 1, "name")} == found
 
 
 def test_the_last_sign_of_life(tmp_path: Path) -> None:

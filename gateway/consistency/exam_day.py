@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gateway.catalogue import N_
 from gateway.complaints import Problem, error, phrase, warning
 from gateway.config import Config
+from gateway.day.sealing import KEEP
 
 
 def exam_day(config: Config) -> Iterator[Problem]:
@@ -24,6 +25,13 @@ def exam_day(config: Config) -> Iterator[Problem]:
                 ("airing", room, "co2"),
                 phrase(N_("there is no device {name}"), name=device or "-"),
                 phrase(N_("write device and quantity: {example}"), example='co2 = "room-air/co2"'),
+            )
+    for key in ("events_days", "minutes_days"):
+        if config.session and getattr(config.record, key) < KEEP.days:
+            yield error(
+                ("record", key),
+                phrase(N_("the record of an exam is kept for six months after it")),
+                phrase(N_("write {days} or more, or leave it out"), days=KEEP.days),
             )
     if config.zero_report is not None and not any("custody" in station.streams for station in config.station):
         yield warning(

@@ -25,6 +25,7 @@ def zone(config: Config) -> Iterator[Problem]:
 
 def times(config: Config) -> Iterator[Problem]:
     yield from _windows(("session",), config.session)
+    yield from _names(config)
     for number, session in enumerate(config.session):
         at: Location = ("session", number, "listening")
         yield from _windows(at, session.listening)
@@ -59,6 +60,16 @@ def times(config: Config) -> Iterator[Problem]:
 
 
 _NIGHT = 'night = { from = "22:00", to = "06:00" }'
+
+
+def _names(config: Config) -> Iterator[Problem]:
+    """Entries, lost time and records name a session, and must mean one."""
+    seen: set[str] = set()
+    for number, session in enumerate(config.session):
+        if session.name in seen:
+            wrong = phrase(N_("another session has the name {name} already"), name=session.name)
+            yield error(("session", number, "name"), wrong, phrase(N_("give each session a name of its own")))
+        seen.add(session.name)
 
 
 def _windows(at: Location, windows: Sequence[Window]) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from drivers.contact import ContactState
 from drivers.quantities import QUANTITIES
 from gateway.alarm_words import Alarm, Definition, Given, Signal
 from gateway.board import quantity_in
-from gateway.calendar import Calendar
+from gateway.calendar import LONGEST_SESSION_S, Calendar, Span
 from gateway.catalogue import both, say
 from gateway.day.lost_time import Disturbance, Ended, Seen, bounded, downtime, look
 from gateway.day.wording import CAUSES, DISTURBANCE_BEGAN, DISTURBANCE_ENDED, SESSION_MOVED
@@ -76,6 +76,7 @@ class LostWatch:
 
     def tick(self, now: Moment) -> Iterator[Finding]:
         session, listening = (self._calendar.span(when, now) for when in ("session", "listening"))
+        self._release(session)
         if session is None and not self._open:
             return
         if session is not None and session.end is not None:
@@ -89,6 +90,14 @@ class LostWatch:
             else:
                 self._open[change.key] = change
                 yield self._began(change, now)
+
+    def _release(self, session: Span | None) -> None:
+        """A hold is of one session: one that nobody has ended is over with it, and takes nothing from the next."""
+        held = self._said.get("session-held")
+        if held is None or held.since is None:
+            return
+        if session is None or session.start is None or held.since.wall_ns < session.start.timestamp() * NANO:
+            del self._said["session-held"]
 
     @property
     def _calendar(self) -> Calendar:
@@ -134,14 +143,15 @@ class LostWatch:
         if times is None:
             known = ", ".join(self._calendar.session_times()) or "-"
             raise Refused(say("{given} is none of: {known}", given=repr(session), known=known))
-        end_s = self._end_of(times, until)
+        end_s = self._end_of(session, times, until, now)
         self._moved[session] = end_s
         self._calendar.move(session, end_s)
         what = both(SESSION_MOVED, session=session, until=until, by=by, note=note)
         details = {"entry": "session-moved", "session": session, "until": self._text(end_s), "by": by}
         yield self._record(what, "session-moved", details, now, Given(by=by, note=note, reason="session-moved"))
 
-    def _end_of(self, times: tuple[float, float], until: str) -> float:
+    def _end_of(self, session: str, times: tuple[float, float], until: str, now: Moment) -> float:
+        """The new end, seconds since 1970. Raises Refused for one that is none."""
         zone = self._venue.book.zone
         try:
             clock = time.fromisoformat(until)
@@ -149,10 +159,15 @@ class LostWatch:
             raise Refused(say("{given} is no time of day; write for example 11:45", given=repr(until))) from error
         start = datetime.fromtimestamp(times[0], tz=zone)
         end = datetime.combine(start.date(), clock, zone)
-        end = end if end > start else end + timedelta(days=1)
-        if end - start > timedelta(hours=12):
+        end_s = (end if end > start else end + timedelta(days=1)).timestamp()
+        if end_s - times[0] > LONGEST_SESSION_S:
             raise Refused(say("a session is at most 12 h long"))
-        return end.timestamp()
+        if end_s < now.wall_ns / NANO:
+            raise Refused(say("{until} is over: a session cannot end before now", until=until))
+        for name, (start_s, _) in self._calendar.session_times().items():
+            if name != session and times[0] < start_s < end_s:
+                raise Refused(say("the session {name} begins before that", name=name))
+        return end_s
 
     # ---- the record ----------------------------------------------------------------------------------------------
 
