@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from gateway.errors import Unavailable
+from gateway.hj212.link import Link
 from gateway.hj212.parley import ANSWERS, Dead, Outcome, Parley, Proven
 from gateway.hj212.requests import Asked, Told
 from gateway.hj212.uploads import REALTIME, Upload
 from gateway.moment import NANO, Moment
-
-if TYPE_CHECKING:
-    from gateway.sinks.hj212 import Hj212Sink
 
 AT_ONCE = 20  # files looked at in one turn
 LOOK_EVERY_S = 1.0  # for a file that has fallen due
@@ -48,10 +46,28 @@ class Answering:
         self._waiting = {other for other in self._waiting if self._failed[other] >= TWICE}
 
 
+class Holder(Protocol):
+    """Who holds the conversation (`hj212.py`): what there is to be said, and what becomes of what was said."""
+
+    link: Link
+
+    def now(self) -> Moment: ...
+    def heard(self) -> None: ...
+    def asks(self, cn: str) -> bool: ...
+    def prove(self, upload: Upload) -> None: ...
+    def unanswered(self, upload: Upload) -> None: ...
+    def record(self, told: Told) -> None: ...
+    def start_up(self, now: Moment) -> Upload | None: ...
+    def clock_wish(self, now: Moment) -> Upload | None: ...
+    def realtime(self, now: Moment) -> list[Upload]: ...
+    def stored(self, minute: Mapping[str, int], now: Moment) -> Upload | None: ...
+    def asked(self, asked: Asked, minute: Mapping[str, int], now: Moment) -> Iterator[Upload | None]: ...
+
+
 class Talk:
     """What one connection has done so far, and what is to be said next."""
 
-    def __init__(self, sink: Hj212Sink, parley: Parley) -> None:
+    def __init__(self, sink: Holder, parley: Parley) -> None:
         self._sink, self._parley = sink, parley
         self.dead: Upload | None = None  # what it would not answer: the connection is to be begun anew
         self.hurried = False  # there is more to be said at once
