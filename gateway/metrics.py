@@ -67,6 +67,7 @@ _SCALES: Mapping[str, Scale] = {
     "V": Scale("volts", 1),
     "A": Scale("amperes", 1),
 }
+HEARD = "device_last_success_timestamp_seconds"
 _STREAMS = ("environment", "gateway")  # custody and screening are not for whoever may scrape
 
 
@@ -97,7 +98,7 @@ class Exporter(Collector):
         yield GaugeMetricFamily("venue_up", "Whether the engine answers.", value=1)
         now_s = self._clock.now().wall_ns / NANO
         yield from _of_status(status, now_s)
-        yield from _of_points(points, now_s)
+        yield from _of_points(points, now_s, "simulated_venue" if status["simulated"] else "venue")
         yield from _of_platforms(tuple(self._platforms()))
 
     def ask(self, verb: str) -> Any:
@@ -146,7 +147,8 @@ def _of_status(status: Mapping[str, Any], now_s: float) -> Iterator[Metric]:
     yield _gauge("venue_storage_healthy", "Whether the card takes this part of the record.", "store", well)
 
 
-def _of_points(points: Iterable[Mapping[str, Any]], now_s: float) -> Iterator[Metric]:
+def _of_points(points: Iterable[Mapping[str, Any]], now_s: float, root: str) -> Iterator[Metric]:
+    """Played values have names of their own: whoever scrapes this port never takes them for the venue's."""
     families: dict[str, GaugeMetricFamily] = {}
     heard: dict[str, float] = {}
     for seen in points:
@@ -159,13 +161,13 @@ def _of_points(points: Iterable[Mapping[str, Any]], now_s: float) -> Iterator[Me
         scale = _SCALES.get(QUANTITIES[quantity].unit)
         if scale is None or seen["quality"] != "good" or seen["value"] is None:
             continue
-        title = f"venue_{quantity}_{scale.suffix}"
+        title = f"{root}_{quantity}_{scale.suffix}"
         if title not in families:
             families[title] = GaugeMetricFamily(title, QUANTITIES[quantity].en, labels=["device", "point"])
         families[title].add_metric([device, name], seen["value"] * scale.factor)
     yield from families.values()
     text = "When a device last gave a good value."
-    yield _gauge("venue_device_last_success_timestamp_seconds", text, "device", heard)
+    yield _gauge(f"{root}_{HEARD}", text, "device", heard)
 
 
 def _of_platforms(platforms: tuple[Platform, ...]) -> Iterator[Metric]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,12 +33,15 @@ def table(port: int, **changes: object) -> str:
 AWAY = table(5001, host="192.0.2.1").replace("hj212.city", "hj212.away")
 
 
+LEAVES = table(5002).replace("hj212.city", "hj212.leaves")
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Platform]]:
     folder = tmp_path_factory.mktemp("hj212")
     (folder / "city.password").write_text(PW)
     with Platform() as platform, Broker(folder) as broker:
-        gateway = Gateway(folder, venue(broker.port, METER, table(platform.port), AWAY))
+        gateway = Gateway(folder, venue(broker.port, METER, table(platform.port), AWAY, LEAVES))
         gateway.start()
         try:
             until(lambda: platform.said("2011"), 30, "real-time values")
@@ -99,6 +104,24 @@ def test_doctor(running: tuple[Gateway, Platform]) -> None:
 
     assert "good" == found["hj212-password"]
     assert "127.0.0.1" in next(f["what"] for f in findings if f["check"] == "hj212-link" and f["level"] == "good")
+
+
+def test_a_reload(running: tuple[Gateway, Platform]) -> None:
+    """A platform that left the configuration is gone from the state too; one whose table changed is spoken to anew, and
+    told when the gateway started, not when it read its file.
+    """
+    gateway, platform = running
+    assert "hj212-leaves" in gateway.status()["brokers"]
+    changed = gateway.config.read_text().replace(LEAVES, "").replace("[hj212.city]\n", "[hj212.city]\nre_count = 7\n")
+    gateway.config.write_text(changed)
+    assert gateway.process is not None
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    until(lambda: len(platform.said("2081")) == 2, 20, "the next connection")
+    until(lambda: gateway.status()["brokers"]["hj212-city"]["state"] == "connected", 10, "the link")
+
+    assert "hj212-leaves" not in gateway.status()["brokers"]
+    assert 1 == len({said.values["RestartTime"] for said in platform.said("2081")})
+    assert [] == platform.faults
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from gateway import payloads
 from gateway.assembly import Plan
 from gateway.calendar import Calendar
 from gateway.config import Config
+from gateway.metrics import HEARD, _of_points
 from gateway.moment import NANO, Moment
 from gateway.payloads import Origin
 from gateway.values import Reading, Readings
@@ -199,7 +200,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         gateway.start()
         running = Running(gateway, broker, port)
         try:
-            until(lambda: "venue_laf_decibels{" in running.get("/metrics")[1], 30, "a level")
+            until(lambda: "simulated_venue_laf_decibels{" in running.get("/metrics")[1], 30, "a level")
             yield running
         finally:
             gateway.stop()
@@ -215,8 +216,9 @@ def test_metrics(program: Running) -> None:
 
     assert "1.0" == samples["venue_up"]
     assert "1.0" == samples['venue_sink_connected{sink="mqtt"}']
-    assert 30 < float(samples['venue_laf_decibels{device="gate-noise",point="laf"}']) < 120
-    assert float(samples['venue_device_last_success_timestamp_seconds{device="gate-noise"}']) > 1_700_000_000
+    assert 30 < float(samples['simulated_venue_laf_decibels{device="gate-noise",point="laf"}']) < 120
+    assert float(samples['simulated_venue_device_last_success_timestamp_seconds{device="gate-noise"}']) > 1_700_000_000
+    assert not [name for name in samples if name.startswith("venue_laf")]  # these levels are played
     assert "leak" not in text
     assert "li-wei" not in text
     if shutil.which("promtool"):
@@ -225,6 +227,24 @@ def test_metrics(program: Running) -> None:
         )
 
         assert (0, "") == (found.returncode, found.stderr)
+
+
+def test_values_in_base_units() -> None:
+    """A value that is not good has no sample; grams, ratios and pascals instead of what the devices say."""
+    rows = [
+        ("dust/pm2_5", 28.0, "good", 2.8e-5),
+        ("dust/pm10", 28.0, "suspect", None),
+        ("hall/co2", 800.0, "good", 8e-4),
+        ("hall/pressure", 1004.12, "good", 100412.0),
+        ("entrance/body_temperature", 36.5, "good", None),
+    ]
+    points = [{"point": p, "value": v, "quality": q, "silent_s": 2.0, "valid": 1.0} for p, v, q, _ in rows]
+    found = {s.labels.get("point"): s for family in _of_points(points, 1000.0, "venue") for s in family.samples}
+
+    assert {p.partition("/")[2]: pytest.approx(e) for p, _, _, e in rows if e is not None} == {
+        point: sample.value for point, sample in found.items() if point
+    }
+    assert "venue_pm2_5_grams_per_cubic_meter" == found["pm2_5"].name
 
 
 def test_health_and_readiness(program: Running) -> None:
@@ -263,7 +283,7 @@ def test_not_ready_without_a_broker(program: Running) -> None:
 def test_alert_rules() -> None:
     """promtool accepts the example rules, and each names a metric that the gateway has."""
     file = Path(__file__).parent.parent / "firmware_config" / "prometheus" / "venue-gateway.rules.yml"
-    source = (Path(__file__).parent.parent / "gateway" / "metrics.py").read_text()
+    source = (Path(__file__).parent.parent / "gateway" / "metrics.py").read_text() + f'"venue_{HEARD}"'
     named = set(re.findall(r"\bvenue_[a-z_]+", " ".join(re.findall(r"expr: (.*)", file.read_text()))))
 
     assert {name for name in named if f'"{name}"' in source} == named
