@@ -63,6 +63,11 @@ def day(meters: int) -> list[list[Minute]]:
     return found
 
 
+def shifted(minute: Minute, by_s: int) -> Minute:
+    events = tuple(replace(event, start_ms=event.start_ms + by_s * 1000) for event in minute.events)
+    return replace(minute, start_s=minute.start_s + by_s, events=events)
+
+
 def write(state: Path, days: int, meters: int) -> None:
     tables = [f'[device.meter-{n}]\ndriver = "renke_rs_zs"\nbus = "one"\naddress = {n + 1}\n' for n in range(meters)]
     last_good.keep(state, (VENUE + "".join(tables)).encode())
@@ -74,7 +79,7 @@ def write(state: Path, days: int, meters: int) -> None:
         connection.execute("BEGIN")
         for minutes in one:
             if minutes:
-                moved = [replace(each, start_s=each.start_s + shift_s) for each in minutes]
+                moved = [shifted(each, shift_s) for each in minutes]
                 start_s = moved[0].start_s
                 row = ((start_s + 63) * 1000, start_s, start_s, encode(moved))
                 connection.execute("INSERT INTO minutes VALUES (?, ?, ?, ?)", row)

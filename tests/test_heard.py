@@ -74,7 +74,7 @@ def test_what_lies_between_checks_that_differ_is_void() -> None:
 
 
 def test_single_noises_are_counted_once_and_the_loudest_are_kept() -> None:
-    """An event that a restart found twice is one; those of a window are those that began in it."""
+    """An event that a restart found twice is one; a window counts those that were over in it, as records do."""
 
     def with_event(number: int, *, again: bool = False) -> Minute:
         begun_ms = (START_S + number * 60) * 1000

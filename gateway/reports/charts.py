@@ -16,6 +16,13 @@ from typing import Any
 
 INK, FAINT, LIMIT, BAND = "#1b2530", "#8fa1b3", "#b3261e", "#dbe7f3"
 
+# In numbers, which read the same in every language: years, months, days, hours, minutes, seconds.
+_FORMATS: dict[str, Any] = {
+    "formats": ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S.%f"],
+    "zero_formats": ["", "%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M"],
+    "offset_formats": ["", "%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%Y-%m-%d %H:%M"],
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -68,7 +75,7 @@ def levels(
         axes.set_xlim(*dates.date2num([_time(at_s, zone) for at_s in span]))
         locator = dates.AutoDateLocator(tz=zone, maxticks=9)
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=zone))
+        axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=zone, **_FORMATS))
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()[out.getvalue().index("<svg") :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,31 @@ from zoneinfo import ZoneInfo
 
 from gateway import __version__
 from gateway.catalogue import chosen, say
+from gateway.config import Config
 from gateway.errors import Refused
 from gateway.journal.chain import Identity
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.moment import NANO, Moment
 from gateway.reports import bundle, samples
+from gateway.reports.day import DayReport
 from gateway.reports.material import Material, configuration, gather
-from gateway.reports.noise_page import page
-from gateway.reports.subjects import ComplaintReport, NoiseReport
+from gateway.reports.subjects import ComplaintReport, NoiseReport, Report
+
+KINDS: Mapping[str, Callable[[argparse.Namespace, Config, ZoneInfo], Report]] = {
+    "noise": NoiseReport,
+    "complaint": ComplaintReport,
+    "day": DayReport,
+}
 
 
 def report_main(args: argparse.Namespace) -> int:
     config, sha256 = configuration(args.state, args.config)
     zone = ZoneInfo(config.venue.timezone)
-    kind = ComplaintReport if args.report == "complaint" else NoiseReport
-    report = kind(args, config, zone)
-    material = gather(args.state, config, sha256, report.start, report.end, [*args.device, *report.places])
+    report = KINDS[args.report](args, config, zone)
+    material = gather(args.state, config, sha256, report, [*args.device, *report.places])
     summaries = {level.name: report.judge(material, level) for level in material.levels}
     identity = _identity(args.state)
-    html = page(material, summaries, report.heading, report.verdict(material, summaries), identity)
+    html = report.page(material, summaries, identity)
     folder = args.out or Path(f"report-{args.report}-{report.start:%Y%m%d-%H%M}")
     for path in _write(folder, args, material, html, identity):
         print(path)

@@ -22,7 +22,6 @@ from gateway.noise import HOUR_S, Adding, Hours
 from gateway.noise_events import KINDS, EventKind, NoiseEvent
 from gateway.periods import PeriodSpan
 
-_KIND: dict[str, EventKind] = {kind: kind for kind in KINDS}  # one text each, not one an event
 MOST_EVENTS = 24  # that a page lists; all of them are in the bundle
 
 
@@ -41,7 +40,8 @@ class Track:
         self._highs = array("d")  # minus infinity where there was no sample
         self._totals = [0]  # running, like the next four; whole numbers without bound
         self._n, self._due, self._known, self._unset = (array("q", [0]) for _ in range(4))
-        self._begun: dict[int, EventKind] = {}  # single noises by their begin, ms since 1970: each once
+        self._begun: set[int] = set()  # of single noises, ms since 1970
+        self._over, self._kinds = array("q"), array("b")  # the minute in which each was over, and which kind it was
         self._loudest: list[tuple[float, int, NoiseEvent]] = []  # a heap
 
     def add(self, minute: Minute) -> None:
@@ -54,13 +54,15 @@ class Track:
         self._known.append(self._known[-1] + new)
         self._unset.append(self._unset[-1] + (minute.clock is not ClockState.SYNCHRONISED))
         for event in minute.events:
-            self._note(event)
+            self._note(event, minute.start_s)
 
-    def _note(self, event: NoiseEvent) -> None:
+    def _note(self, event: NoiseEvent, over_s: int) -> None:
         """After a restart one may have been found twice."""
         if event.start_ms in self._begun:
             return
-        self._begun[event.start_ms] = _KIND[event.kind]
+        self._begun.add(event.start_ms)
+        self._over.append(over_s)
+        self._kinds.append(KINDS.index(event.kind))
         entry = event.lmax, -event.start_ms, event
         if len(self._loudest) < MOST_EVENTS:
             heapq.heappush(self._loudest, entry)
@@ -94,8 +96,9 @@ class Track:
         return self._unset[b] - self._unset[a]
 
     def events(self, begin_s: int, end_s: int) -> Counter[EventKind]:
-        """How many single noises of each kind began in this time."""
-        return Counter(kind for at_ms, kind in self._begun.items() if begin_s * 1000 <= at_ms < end_s * 1000)
+        """How many single noises of each kind were over in this time."""
+        a, b = bisect_left(self._over, begin_s), bisect_left(self._over, end_s)
+        return Counter(KINDS[kind] for kind in self._kinds[a:b])
 
     def loudest(self) -> list[NoiseEvent]:
         """The loudest single noises of all, in the order of time."""

@@ -55,6 +55,9 @@ class Summary:
         return max(known, key=lambda each: (each.judgement.excess_db or 0.0, each.value), default=None)
 
 
+Summaries = Mapping[str, list[Summary]]  # by device
+
+
 def can_be_judged(rule: Rule) -> Wanted | None:
     """The statistic of a rule over sound levels that minute records can give; None for other rules."""
     wanted = parse(rule.point.rpartition("/")[2])

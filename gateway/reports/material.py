@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gateway import last_good, noise, rule_sets, settings
 from gateway.board import Instrument
@@ -19,7 +19,7 @@ from gateway.config import Config
 from gateway.errors import Refused
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.reader import EventReader
-from gateway.minutes import MINUTE_S, Period, Sum
+from gateway.minutes import MINUTE_S, Minute, Period, Sum
 from gateway.moment import NANO
 from gateway.periods import Periods
 from gateway.reports.heard import Aside, Heard
@@ -28,6 +28,19 @@ from gateway.sources.choice import bind
 from gateway.values import Event
 
 PAGE = 500
+
+
+class Question(Protocol):
+    """What a report asks the record for. `streams`: whose events it may carry; `listens`: is told every minute."""
+
+    start: datetime
+    end: datetime
+    streams: Collection[str]
+    listens: Callable[[Minute], None] | None
+
+    def asked(self) -> tuple[int, int]:
+        """The time whose results are judged, in whole minutes: seconds since 1970. A page may show more than that."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,7 @@ class Material:
     events: tuple[Mapping[str, Any], ...]  # of the span, as they were sent
     heads: Mapping[str, Mapping[str, Any]]  # stream: run, seq and hash of the record's last event
     checks: Book
+    simulated: bool
 
 
 def configuration(state: Path, path: Path | None) -> tuple[Config, str]:
@@ -70,11 +84,9 @@ def configuration(state: Path, path: Path | None) -> tuple[Config, str]:
     return checked.config, checked.sha256
 
 
-def gather(
-    state: Path, config: Config, sha256: str, start: datetime, end: datetime, wanted: Sequence[str] = ()
-) -> Material:
-    """Everything from `start` to `end` (aware). `wanted`: devices or places; none: all. Raises Unavailable, Refused."""
-    start_s, end_s = int(start.timestamp()) // 60 * 60, -(-int(end.timestamp()) // 60) * 60
+def gather(state: Path, config: Config, sha256: str, question: Question, wanted: Sequence[str] = ()) -> Material:
+    """What a question needs. `wanted`: devices or places; none: all. Raises Unavailable, Refused."""
+    start_s, end_s = whole_minutes(question.start, question.end)
     calendar = Calendar(config)
     bound = {each.name: each for each in bind(config)}
     instruments = {name: Instrument(each.every_s, each.driver.points) for name, each in bound.items()}
@@ -85,20 +97,22 @@ def gather(
     if wanted and not chosen:
         places = ", ".join(f"{name} ({config.device[name].place or '-'})" for name in meters)
         raise Refused(say("no sound level meter is called or stands so; there are: {places}", places=places or "-"))
-    events, heads, book = _events(state, start_s, end_s)
+    events, heads, book, simulated = _events(state, start_s, end_s, question.streams)
     periods = Periods(config)
     heards = {name: Heard(periods.within(start_s, end_s), _asides(book, name)) for name in chosen}
-    weather = _listen(state, start_s, end_s, heards)
+    weather = _listen(state, start_s, end_s, heards, question.listens)
     rules = rule_sets.build(config, instruments)
     levels = []
     for name, each in chosen.items():
         meter = Meter(each.driver.evidence, config.certificate.get(name))
-        why = tuple(doubts(meter, book, name, (start_s, end_s), end.date()))
+        why = doubts_of(name, meter, book, question.asked(), calendar.zone)
         mine = tuple(rule for rule in rules if rule.point.partition("/")[0] == name)
         whole = heards[name].figures(None, (end_s - start_s) // MINUTE_S)
         place = config.device[name].place
         levels.append(Level(name, each.driver.title, place, meter, why, mine, heards[name], whole))
-    return Material(config, sha256, calendar, periods, start_s, end_s, tuple(levels), weather, events, heads, book)
+    return Material(
+        config, sha256, calendar, periods, start_s, end_s, tuple(levels), weather, events, heads, book, simulated
+    )
 
 
 def _asides(book: Book, name: str) -> list[Aside]:
@@ -106,15 +120,29 @@ def _asides(book: Book, name: str) -> list[Aside]:
     return [Aside("calibration", book.calibrating(name)), Aside("calibration-void", book.void(name))]
 
 
+def whole_minutes(first: datetime, last: datetime) -> tuple[int, int]:
+    """Those that a time touches, seconds since 1970."""
+    return int(first.timestamp()) // MINUTE_S * MINUTE_S, -(-int(last.timestamp()) // MINUTE_S) * MINUTE_S
+
+
+def doubts_of(name: str, meter: Meter, book: Book, span: tuple[int, int], zone: tzinfo) -> tuple[str, ...]:
+    """Why the results of a span are no evidence; the certificate must be in force on its last day."""
+    return tuple(doubts(meter, book, name, span, datetime.fromtimestamp(span[1] - 1, zone).date()))
+
+
 def _is_wanted(name: str, place: str, wanted: Sequence[str]) -> bool:
     return not wanted or name in wanted or (bool(place) and place in wanted)
 
 
-def _listen(state: Path, start_s: int, end_s: int, heards: Mapping[str, Heard]) -> dict[str, Period]:
+def _listen(
+    state: Path, start_s: int, end_s: int, heards: Mapping[str, Heard], listens: Callable[[Minute], None] | None
+) -> dict[str, Period]:
     """Every record once, to the device that it is of; the weather's, put together."""
     weather: dict[str, Sum] = {}
     reader = MinutesReader(state)
     for minute in reader.between(start_s, end_s):
+        if listens is not None:
+            listens(minute)
         device, _, name = minute.point.partition("/")
         if device in heards and noise.is_noise(minute.point):
             heards[device].add(name, minute)
@@ -125,17 +153,34 @@ def _listen(state: Path, start_s: int, end_s: int, heards: Mapping[str, Heard]) 
 
 
 def _events(
-    state: Path, start_s: int, end_s: int
-) -> tuple[tuple[Mapping[str, Any], ...], dict[str, Mapping[str, Any]], Book]:
+    state: Path, start_s: int, end_s: int, streams: Collection[str]
+) -> tuple[tuple[Mapping[str, Any], ...], dict[str, Mapping[str, Any]], Book, bool]:
     reader = EventReader(state)
-    bodies = [(event.at.wall_ns / NANO, json.loads(event.body)) for event in _all(reader)]
-    found = [body for at_s, body in bodies if start_s <= at_s < end_s]
-    checks = [check for _, body in bodies if (check := check_of(body)) is not None]
+    found, checks, simulated = [], [], False
+    for at_s, body in _bodies(reader):
+        if (check := check_of(body)) is not None:
+            checks.append(check)
+        if start_s <= at_s < end_s and body["stream"] in streams:
+            found.append(body)
+        simulated = simulated or body["simulated"]
     heads: dict[str, Mapping[str, Any]] = {
-        stream: {"run": h.run, "seq": h.seq, "hash": h.hash} for stream, h in reader.last()[1].items()
+        stream: {"run": h.run, "seq": h.seq, "hash": h.hash}
+        for stream, h in reader.last()[1].items()
+        if stream in streams
     }
     reader.close()
-    return tuple(found), heads, Book(checks)
+    return tuple(found), heads, Book(checks), simulated
+
+
+def recorded(state: Path) -> Iterator[tuple[float, dict[str, Any]]]:
+    """Every event of the record in its order: when (seconds since 1970), and as it was sent. Raises Unavailable."""
+    reader = EventReader(state)
+    yield from _bodies(reader)
+    reader.close()
+
+
+def _bodies(reader: EventReader) -> Iterator[tuple[float, dict[str, Any]]]:
+    return ((event.at.wall_ns / NANO, json.loads(event.body)) for event in _all(reader))
 
 
 def _all(reader: EventReader) -> Iterator[Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -37,4 +38,8 @@ def add_report_parser(verbs: Any, parents: Sequence[argparse.ArgumentParser]) ->
     complaint.add_argument("--at", required=True, metavar="TIME", help=say("when it was: 2026-06-07T09:40"))
     complaint.add_argument("--tolerance", default="15m", metavar="15m", help=say("so long before and after"))
     complaint.add_argument("--place", action="append", default=[], help=say("only meters that stand there"))
+
+    text = say("one day of the venue: sessions, noise, air, alarms, duties, entrances, lost time, gaps")
+    day = kind("day", text)
+    day.add_argument("--day", type=date.fromisoformat, metavar="2026-06-07", help=say("default: today"))
     return kinds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,12 +12,12 @@ from gateway import noise
 from gateway.catalogue import N_, say
 from gateway.config import Config, seconds
 from gateway.errors import Refused
-from gateway.reports import complaint, limits, tables
+from gateway.journal.chain import Identity
+from gateway.minutes import Minute
+from gateway.reports import complaint, limits, noise_page, tables
 from gateway.reports.complaint import Answer, Heard, Reason, Verdict
-from gateway.reports.limits import Summary
-from gateway.reports.material import Level, Material
-
-Summaries = Mapping[str, list[Summary]]  # by device
+from gateway.reports.limits import Summaries, Summary
+from gateway.reports.material import Level, Material, whole_minutes
 
 AROUND_S = 3600  # of the time in question a complaint's page shows so much more on both sides
 
@@ -39,20 +39,22 @@ REASONS = {
 }
 
 
-class NoiseReport:
-    """Of a time that is named; today without one."""
+class Report:
+    """What every report has. An environment bureau is given the environment's events, and no others."""
 
     places: tuple[str, ...] = ()
+    streams: Collection[str] = ("environment",)
+    listens: Callable[[Minute], None] | None = None
+    start: datetime
+    end: datetime
+    heading: str
 
-    def __init__(self, args: argparse.Namespace, _config: Config, zone: ZoneInfo) -> None:
-        today = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        self.start = today if args.start is None else venue_time(args.start, zone)
-        self.end = self.start + timedelta(days=1) if args.end is None else venue_time(args.end, zone)
-        if self.end <= self.start:
-            raise Refused(say("the time ends before it begins"))
-        self.heading = say("Noise report")
+    def asked(self) -> tuple[int, int]:
+        """The time in question, in whole minutes, seconds since 1970."""
+        return whole_minutes(self.start, self.end)
 
     def judge(self, material: Material, level: Level) -> list[Summary]:
+        """By windows that end at every tenth minute."""
         return limits.judge_all(
             level.rules,
             level.heard.tracks,
@@ -66,12 +68,28 @@ class NoiseReport:
     def verdict(self, _material: Material, _summaries: Summaries) -> dict[str, Any] | None:
         return None
 
+    def page(self, material: Material, summaries: Summaries, by: Identity) -> str:
+        return noise_page.page(material, summaries, self.heading, self.verdict(material, summaries), by)
 
-class ComplaintReport:
+
+class NoiseReport(Report):
+    """Of a time that is named; today without one."""
+
+    def __init__(self, args: argparse.Namespace, _config: Config, zone: ZoneInfo) -> None:
+        today = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        self.start = today if args.start is None else venue_time(args.start, zone)
+        self.end = self.start + timedelta(days=1) if args.end is None else venue_time(args.end, zone)
+        if self.end <= self.start:
+            raise Refused(say("the time ends before it begins"))
+        self.end = so_far(self.start, self.end)
+        self.heading = say("Noise report")
+
+
+class ComplaintReport(Report):
     """Of a moment, some time before and after it, and an hour round that to look at."""
 
     def __init__(self, args: argparse.Namespace, config: Config, zone: ZoneInfo) -> None:
-        self.places: tuple[str, ...] = tuple(args.place)
+        self.places = tuple(args.place)
         try:
             tolerance = timedelta(seconds=seconds(args.tolerance))
         except ValueError as error:
@@ -84,7 +102,7 @@ class ComplaintReport:
         self.heading = say("Answer to a noise complaint")
 
     def judge(self, material: Material, level: Level) -> list[Summary]:
-        first_s, last_s = self._asked()
+        first_s, last_s = self.asked()
         return limits.judge_all(
             level.rules, level.heard.tracks, material.calendar, first_s, last_s, doubts=level.doubts
         )
@@ -106,7 +124,7 @@ class ComplaintReport:
         }
 
     def _heard(self, material: Material, level: Level, summaries: list[Summary]) -> Heard:
-        first_s, last_s = self._asked()
+        first_s, last_s = self.asked()
         track = level.heard.track(noise.EQUIVALENT)
         raised = [
             event
@@ -120,9 +138,8 @@ class ComplaintReport:
         clock_set = not track.unset(first_s, last_s)
         return Heard(level.name, tuple(summaries), track.valid(first_s, last_s), clock_set, level.doubts, texts)
 
-    def _asked(self) -> tuple[int, int]:
-        """The time in question, in whole minutes, seconds since 1970."""
-        return int(self.first.timestamp()) // 60 * 60, -(-int(self.last.timestamp()) // 60) * 60
+    def asked(self) -> tuple[int, int]:
+        return whole_minutes(self.first, self.last)
 
 
 def _reasons(material: Material, verdict: Verdict) -> Iterator[str]:
@@ -138,6 +155,12 @@ def _reason(material: Material, reason: Reason) -> str:
     title = {"zh": rule.title_zh or rule.point, "en": rule.title_en or rule.point}
     compared = tables.comparison(material, judged)
     return say(REASONS[reason.code], rule=title, comparison=compared, limit=f"{rule.above:g}")
+
+
+def so_far(start: datetime, end: datetime) -> datetime:
+    """What has not been cannot be missing: a report ends with the last whole minute."""
+    now = datetime.now(end.tzinfo).replace(second=0, microsecond=0)
+    return max(start + timedelta(minutes=1), min(end, now))
 
 
 def venue_time(text: str, zone: ZoneInfo) -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from gateway.noise_events import KINDS, EventKind
 from gateway.periods import PeriodSpan
 from gateway.reports.charts import Band, LimitLine, Line, levels
 from gateway.reports.limits import Judged, Summary
-from gateway.reports.material import Level, Material
+from gateway.reports.material import Level, Material, doubts_of
 from gateway.vocabulary import word
 
 MOST_ROWS = 24  # of spans without a record
@@ -85,7 +85,9 @@ def periods(material: Material, level: Level) -> Iterator[dict[str, Any]]:
     for span in material.periods.within(material.start_s, material.end_s):
         figures = level.heard.figures(span, span.minutes)
         begun = level.heard.track(noise.LEVEL).events(span.start_s, span.end_s)
-        yield _period(material, figures, span, say(PERIODS[span.kind], name=span.name), begun)
+        row = _period(material, figures, span, say(PERIODS[span.kind], name=span.name), begun)
+        own = doubts_of(level.name, level.meter, material.checks, (span.start_s, span.end_s), material.calendar.zone)
+        yield row | {"evidence": _evidence(own, level.doubts)}
 
 
 def _period(
@@ -99,8 +101,16 @@ def _period(
         "figures": [db(found[key]) for key in FIGURES],
         "valid": f"{figures.valid:.1%}",
         "events": ", ".join(f"{begun[kind]} {say(EVENT_KINDS[kind])}" for kind in KINDS if begun[kind]),
+        "evidence": "",
         "few": figures.valid < material.config.noise.valid_share,
     }
+
+
+def _evidence(own: Collection[str], of_all: Collection[str]) -> str:
+    """Said where a period is other than the whole."""
+    if not own and of_all:
+        return say("evidence")
+    return say("indicative only") if own and not of_all else ""
 
 
 def day_nights(material: Material, level: Level) -> Iterator[dict[str, Any]]:
@@ -173,8 +183,12 @@ def gaps(level: Level) -> Iterator[dict[str, Any]]:
 
 
 def holes(material: Material, level: Level) -> list[str]:
-    """Spans without any record at all: the gateway was off."""
-    known = set(level.heard.track(noise.EQUIVALENT).starts)
+    """Spans without any record of a meter: the gateway or the meter was off."""
+    return without_record(material, set(level.heard.track(noise.EQUIVALENT).starts))
+
+
+def without_record(material: Material, known: Collection[int]) -> list[str]:
+    """Spans of which no minute is among the `known` ones."""
     found: list[list[int]] = []
     for start_s in range(material.start_s, material.end_s, MINUTE_S):
         if start_s in known:
