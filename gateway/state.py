@@ -41,10 +41,15 @@ def spare_socket_path(state: Path, name: str) -> Path | None:
     """Where it listens when the state directory takes no socket: in memory, for this user alone; None: nowhere."""
     given = os.environ.get("XDG_RUNTIME_DIR")
     folder = Path(given) if given else RUN / "user" / str(os.getuid())
-    if not given and os.getuid() == 0 and not folder.is_dir():
+    if not given and os.getuid() == 0 and not _may_use(folder):
         folder = RUN
     which = hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:12]
-    return folder / f"venue-gateway-{which}" / f"{name}.sock" if folder.is_dir() else None
+    return folder / f"venue-gateway-{which}" / f"{name}.sock" if _may_use(folder) else None
+
+
+def _may_use(folder: Path) -> bool:
+    """Never raises: a service with `ProtectHome` may not even look into /run/user."""
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 class StateDirectory:

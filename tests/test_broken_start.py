@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Refused
-from gateway.state import StateDirectory
+from gateway.state import StateDirectory, spare_socket_path
 
 GOOD = """
 [venue]
@@ -65,6 +65,13 @@ def test_a_mode_that_cannot_be_read_stops_nobody_but_the_simulator(tmp_path: Pat
 
     with pytest.raises(Refused, match="mode"):
         StateDirectory(tmp_path, "simulated")
+
+
+def test_a_runtime_folder_that_may_not_be_looked_at_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the unit's ProtectHome to ask for /run/user/UID is an error: the usual sockets must open all the same."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", f"/run/{'x' * 300}")  # an error of the kernel for root too
+
+    assert spare_socket_path(tmp_path, "view") is None
 
 
 @pytest.mark.parametrize("ran_before", [False, True])
