@@ -58,8 +58,9 @@ class Acts:
             else:
                 self._obey(self._door.command(message, venue.out.nonces(message.sink)), message.sink)
         except Refused as error:
-            what = text("refused", message.topic, error.args[0])
-            venue.find_all(happening(f"{kind}-refused", message.at, what, str(error)))
+            if venue.sparing.let(f"{kind}-refused", message.at):
+                what = text("refused", message.topic, error.args[0])
+                venue.find_all(happening(f"{kind}-refused", message.at, what, str(error)))
 
     def command(self, command: Command) -> None:
         """From the local socket, by a person whose PIN was right."""

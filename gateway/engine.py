@@ -20,11 +20,13 @@ from gateway.assembly import RECENT, Plan
 from gateway.book import Book, Page
 from gateway.burden import Burden
 from gateway.calibrating import Calibrating
+from gateway.catalogue import say
 from gateway.config import Config
 from gateway.day.day import Day
 from gateway.escalation import Escalation
 from gateway.findings import Finding
 from gateway.health import (
+    SYSTEM,
     Health,
     certificate,
     configuration,
@@ -53,6 +55,7 @@ from gateway.screening.gate import Gate
 from gateway.screening.gate import definitions as entrances
 from gateway.seals import Seals
 from gateway.snapshots import from_json
+from gateway.sparing import Sparing
 from gateway.unstored import Unstored
 from gateway.values import (
     Accepted,
@@ -153,6 +156,8 @@ class Engine:
         self.escalation = Escalation(ledger, outputs, self._silent)
         ledger.passed = self._passed
         self._heads_at: Moment | None = None
+        self.sparing = Sparing()
+        self._altered: set[str] = set()  # topics whose state at a broker is to be put right at the next tick
         self.disarmed: tuple[str, ...] = ()
         self._orphans: set[str] = set()  # alarms that stand and that the configuration no longer has
         self._handlers: Mapping[type, Callable[[Any], None]] = {
@@ -309,6 +314,7 @@ class Engine:
     def _tick(self, message: Tick) -> None:
         now = message.at
         self.show(now)
+        self._spared(now)
         self.find_all(self.health.tick(now))
         self.find_all(self.points.judge(now, self.book.confirmed()))
         self.find_all(self.day.tick(now))
@@ -464,9 +470,21 @@ class Engine:
         if left is not None and left.get("run") != self.origin.run:
             self._left_behind(left, message.at)
         elif message.live or left is not None or message.known:
+            if not self.sparing.let("state-altered", message.at):
+                self._altered.add(message.topic)  # whoever does it a thousand times a second is answered once a second
+                return
             what = text("altered", message.topic, f"{message.topic} ({message.sink})")
             self.find_all(happening("state-altered", message.at, what, message.topic))
         self._publish_again(message.topic, message.at)
+
+    def _spared(self, now: Moment) -> None:
+        """What was too much to be told one by one."""
+        altered, self._altered = self._altered, set()
+        for topic in altered:
+            self._publish_again(topic, now)
+        for name, count in self.sparing.over(now):
+            what = text(SYSTEM[name][0], "-", say("{count} more within a minute", count=count))
+            self.find_all(happening(name, now, what, str(count)))
 
     def _left_behind(self, left: Mapping[str, Any], now: Moment) -> None:
         """An alarm as the run before last published it: what was sent and never stored is taken up and reported."""

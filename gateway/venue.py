@@ -22,6 +22,7 @@ from gateway.points import Points
 from gateway.screening.gate import Gate
 from gateway.seals import Seals
 from gateway.sinks.feeder import Piece
+from gateway.sparing import Sparing
 from gateway.values import Canary, Notice, Readings, SinkState, StorageState
 from gateway.watches import ContactWatch
 
@@ -58,6 +59,7 @@ class Venue(Protocol):
     seals: Seals
     lamps: Lamps
     watches: dict[str, ContactWatch]
+    sparing: Sparing
     gates: dict[str, Gate]
     links: dict[str, SinkState]
     canaries: dict[str, Canary]

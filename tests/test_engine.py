@@ -395,3 +395,28 @@ def test_a_line_that_damages_more_and_more_answers_is_told(bench: Bench) -> None
     raised = next(minute for minute, transitions in said if transitions)
     assert 5 == raised
     assert ["raised", "cleared"] == said[-1][1]
+
+
+def test_what_strangers_can_do_without_end_is_counted(bench: Bench) -> None:
+    """C15: a thousand forged receipts and altered states a second are a few events and a count, not an event each; a
+    press among them is an event at once, and what was altered is put right.
+    """
+    for number in range(1000):
+        bench.engine.handle(Inbound("receipt/county", b"%d" % number, False, "mqtt", bench.now))
+        state = SeenRetained("mqtt", "custody/alarm/leak-button", b"{}", bench.now, live=True)
+        bench.engine.handle(state)
+    bench.press()
+    bench.out.retained.clear()
+    bench.engine.handle(state)
+    bench.wait(2)
+    right = bench.out.retained.get("custody/alarm/leak-button", {})
+    bench.wait(60)
+    told = {
+        name: [event for event in bench.out.events if event["alarm"] == name and event["transition"] != "cleared"]
+        for name in ("receipt-refused", "state-altered")
+    }
+
+    assert ["raised"] == [each for each in bench.transitions("leak-button") if each == "raised"]
+    assert "latched_unacknowledged" == right["state"]
+    assert {"receipt-refused": 21, "state-altered": 21} == {name: len(events) for name, events in told.items()}
+    assert ["980", "981"] == [events[-1]["reason"] for events in told.values()]

@@ -31,6 +31,7 @@ from gateway.sinks.troubles import REFUSALS, LinkLost, explained, other_version,
 
 log = logging.getLogger(__name__)
 
+LARGEST_BYTES = 256 * 1024  # of an MQTT 5 message to us: our own descriptions come back, and stay far below
 CONNECT_S = 5.0  # for the TCP connection, and again for the TLS handshake
 ANSWER_S = 10.0  # for CONNACK; and for any sign of life while a publish or a subscription is unanswered
 LAST_ANSWER_S = 60.0  # for each single answer, whatever else is heard
@@ -191,7 +192,7 @@ class Link:
         host, port, keepalive_s = settings.host, settings.port, self._keepalive_s
         try:
             if self._v5:
-                self._client.connect(host, port, keepalive_s, clean_start=True)
+                self._client.connect(host, port, keepalive_s, clean_start=True, properties=_limits())
             else:
                 self._client.connect(host, port, keepalive_s)
         except (OSError, UnicodeError) as error:
@@ -287,6 +288,13 @@ class Link:
     def _on_log(self, _c: Client, _u: Any, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
             self._complaint = text
+
+
+def _limits() -> Properties:
+    """What a broker may hand to us: it drops larger ones before they cost us memory."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.MaximumPacketSize = LARGEST_BYTES
+    return properties
 
 
 def _properties(expires_s: int | None = None) -> Properties:
