@@ -94,6 +94,17 @@ def test_show(running: tuple[Gateway, Platform], lang: str, words: list[str]) ->
     assert PW not in text.replace(MN, "")
 
 
+def test_show_of_a_platform_that_there_is_not(
+    running: tuple[Gateway, Platform], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is an error that names those there are."""
+    gateway, _ = running
+    code = main(["--lang", "en", "hj212", "show", str(gateway.config), "--platform", "town"])
+
+    assert 1 == code
+    assert "no platform town; known: city" in capsys.readouterr().err
+
+
 def test_doctor(running: tuple[Gateway, Platform]) -> None:
     """The doctor finds password and link of the platform in order."""
     gateway, _ = running

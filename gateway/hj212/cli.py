@@ -36,6 +36,10 @@ def hj212_main(args: argparse.Namespace) -> int:
     config = checked.config or checked.usable
     if config is None or not config.hj212:
         raise Refused(say("there is no [hj212.NAME] in {file}", file=args.config))
+    if args.platform not in (None, *config.hj212):
+        raise Refused(
+            say("there is no platform {name}; known: {known}", name=args.platform, known=", ".join(config.hj212))
+        )
     now = SystemClock().now()
     shown = [_platform(link, args.state, now) for link in links(config) if args.platform in (None, link.name)]
     if args.json:
