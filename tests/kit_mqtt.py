@@ -43,6 +43,14 @@ def until(condition: Callable[[], Any], timeout_s: float = PATIENCE_S, what: str
     raise AssertionError(f"not within {timeout_s} s: {what or condition}")
 
 
+def soon(condition: Callable[[], Any], within_s: float) -> bool:
+    """Whether it becomes true in so short a time; for whoever will try again."""
+    end = time.monotonic() + within_s
+    while not (answer := condition()) and time.monotonic() < end:
+        time.sleep(0.005)
+    return bool(answer)
+
+
 class Broker:
     """mosquitto as a child process. `lines` go into its configuration (password_file, acl_file, cafile ...)."""
 

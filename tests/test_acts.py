@@ -317,7 +317,7 @@ COMMANDS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(COMMANDS, COMMANDS)
 def test_no_sequence_of_commands_hides_a_leak_or_seal_event(
     tmp_path_factory: pytest.TempPathFactory, before: list[Any], between: list[Any]

@@ -16,7 +16,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from kit_mqtt import Broker, Listener, until
+from kit_mqtt import Broker, Listener, soon, until
 from rich.console import Console
 
 from gateway import payloads
@@ -197,8 +197,7 @@ def test_as_plain_lines(tmp_path: Path) -> None:
             try:
                 for _ in range(20):  # until it has subscribed
                     setting.press()
-                    with contextlib.suppress(AssertionError):
-                        until(lambda: listener.on("command/ack"), 0.5)
+                    if soon(lambda: listener.on("command/ack"), 0.5):
                         break
                 process.send_signal(signal.SIGTERM)
                 out, _ = process.communicate(timeout=5)
@@ -233,8 +232,7 @@ def test_in_a_terminal(tmp_path: Path) -> None:
             end = time.monotonic() + 10
             while not shows(b"leak-button", b"\a") and time.monotonic() < end:
                 setting.press()
-                with contextlib.suppress(AssertionError):
-                    until(lambda: shows(b"leak-button", b"\a"), 0.6)
+                soon(lambda: shows(b"leak-button", b"\a"), 0.6)
             os.write(terminal, b"aseen")
             until(lambda: shows(b"Esc: not"), 3)
             os.write(terminal, b"\r")
