@@ -1,4 +1,4 @@
-"""Time lines of the exam day through the real engine: duties, stages, drills, lost time, airing, reports, restarts."""
+"""Time lines of the exam day through the real engine: duties, stages, drills, lost time, airing, reports, screening."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from kit_scenarios import FOLDER, FakeClock, differences, load, play
 from test_scenarios_engine import OnTheBench
 
-SCENARIOS = sorted((FOLDER / "day").glob("*.toml"))
+SCENARIOS = [path for part in ("day", "screening") for path in sorted((FOLDER / part).glob("*.toml"))]
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=[path.stem for path in SCENARIOS])
