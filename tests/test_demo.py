@@ -169,7 +169,8 @@ def test_the_live_view_is_drawn_on_a_terminal(folder: Path) -> None:
     ours, theirs = pty.openpty()
     with demo(folder, terminal=theirs) as child:
         os.close(theirs)
-        seen = _until(ours, "active", 15)
+        seen = _until(ours, "active", 30)
+        seen += _until(ours, "dB(A)", 30)  # the first readings may come after the first alarm
         child.send_signal(signal.SIGINT)
         _until(ours, "were received", 5)
         code = child.wait(5)

@@ -23,13 +23,15 @@ from drivers import errors
 from drivers.base import Driver, Quality, Read
 from drivers.frames import Scanner
 from gateway.config import Config
+from gateway.config_screening import Screening
 from gateway.errors import ConfigError, Refused
 from gateway.moment import NANO, Moment, SystemClock
+from gateway.screening.persons import Peaks
 from gateway.settings import check
 from gateway.simulate import scenario
 from gateway.simulate.clock import FastClock
 from gateway.simulate.simulation import Simulation, driver_of
-from gateway.simulate.world import HABITS, DeviceWorld, Level
+from gateway.simulate.world import HABITS, DeviceWorld, Level, level_of
 
 CONFIG = {
     "venue": {"id": "test", "name": "Test"},
@@ -159,6 +161,21 @@ def test_the_same_point_wanders_the_same_way_in_every_run() -> None:
 
     assert walks[0] == walks[1]
     assert walks[0] != walks[2]
+
+
+def test_people_walk_by_an_entry_thermometer() -> None:
+    """Asked once a second it sees persons who pass and a wall between them, each person twice at least, nobody with a
+    fever; and what somebody sets by hand.
+    """
+    level = level_of("entry", "object_temperature")
+    peaks = Peaks(Screening(point="entry/object_temperature"), 1.0)
+    found = [peaks.add(moment(n), round(level.at(moment(n)), 2), None) for n in range(600)]
+    persons = [person for person in found if person is not None]
+    level.hold(38.0)
+
+    assert 60 <= len(persons) <= 100
+    assert {"passed"} == {person.verdict for person in persons}
+    assert 38.0 == level.at(moment(601))
 
 
 def test_larger_particles_are_never_fewer_than_smaller_ones() -> None:

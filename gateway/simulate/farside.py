@@ -28,6 +28,7 @@ class Point:
     reason: str | None = None
     heard: float = -math.inf  # when the last message about it came
     minute: deque[tuple[float, float]] = field(default_factory=deque)  # the venue's seconds, value
+    count: int = 0  # of good readings
 
     def energy_mean(self) -> float | None:
         """The level that had the same energy over the last minute; None without half a minute of good samples."""
@@ -135,6 +136,7 @@ class FarSide:
             for after_ms, value, quality in zip(series["after_ms"], series["value"], series["quality"], strict=True):
                 if quality == "good" and value is not None:
                     point.minute.append((began + after_ms / 1000, value))
+                    point.count += 1
             while point.minute and point.minute[-1][0] - point.minute[0][0] > LEVEL_WINDOW_S:
                 point.minute.popleft()
             point.value, point.quality, point.reason = series["value"][-1], series["quality"][-1], reasons[-1]

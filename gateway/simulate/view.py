@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -139,7 +139,16 @@ def _levels(scene: Scene) -> RenderableType:
             Text(point.unit.replace("degC", "°C").replace("ug/m3", "µg/m³"), style="dim"),
             Text(words, style=f"bold {style}") if words else _judged(point, rule, applies=applies),
         )
-    return grid
+    return Group(grid, *_entrances(scene))
+
+
+def _entrances(scene: Scene) -> Iterator[Text]:
+    """Who came through each entrance since this view began."""
+    for name, table in scene.config.screening.items():
+        persons = scene.far.points.get(f"{table.point.partition('/')[0]}/person_temperature_compensated")
+        if persons is not None and persons.value is not None:
+            text = say("{place}: {count} persons", place=table.place or name, count=persons.count)
+            yield Text(f" {text}; {persons.value:.1f} °C", style="dim")
 
 
 def shown_points(scene: Scene) -> list[Point]:

@@ -55,7 +55,7 @@ HABITS: dict[str, Habit] = {
     "humidity": Habit(74.0, 1.2),
     "pressure": Habit(1004.6, 0.4),
     "illuminance": Habit(420, 25.0),
-    "object_temperature": Habit(33.9, 0.35, 4.0),
+    "object_temperature": Habit(27.5, 0.05, 4.0),  # the wall behind whoever walks by
     "body_temperature": Habit(36.4, 0.15, 4.0),
     "ambient_temperature": Habit(28.3, 0.15),
     "velocity": Habit(0.1, 0.03, 5.0),
@@ -78,6 +78,8 @@ HABITS: dict[str, Habit] = {
     "input": Habit(0),
 }
 _STILL = Habit(1.0)
+STAY_S, GAP_S = (2.2, 4.0), (2.2, 6.0)  # of people before an entry thermometer
+WARMEST = 36.9
 _GROWING = ("pm1", "pm2_5", "pm4", "pm10", "pm100")  # each counts the one before it too
 
 
@@ -127,14 +129,37 @@ class Level:
         return self._swing
 
 
+class Visitors(Level):
+    """What an entry thermometer sees: people who walk by one after the other, none with a fever, and a wall between.
+
+    Slow enough that a thermometer asked once a second sees each of them twice.
+    """
+
+    _skin: float | None = None
+    _turn: Moment | None = None  # when the next one comes, or this one goes
+
+    def at(self, now: Moment) -> float:
+        wall = super().at(now)
+        if self._turn is None:
+            self._turn = now.after(self._random.uniform(*GAP_S))
+        while self._turn.mono_ns <= now.mono_ns:
+            self._skin = None if self._skin is not None else min(self._random.gauss(36.4, 0.2), WARMEST)
+            self._turn = self._turn.after(self._random.uniform(*(GAP_S if self._skin is None else STAY_S)))
+        return wall if self._held is not None or self._skin is None else max(wall, self._skin)
+
+
+def level_of(device: str, point: str) -> Level:
+    quantity = quantity_of(point) or ""
+    kind = Visitors if quantity == "object_temperature" and not point.endswith(("_min", "_2")) else Level
+    return kind(f"{device}/{point}", HABITS.get(quantity, _STILL))
+
+
 class DeviceWorld:
     """The levels of all points of one device."""
 
     def __init__(self, device: str, driver: Driver) -> None:
         self.device = device
-        self._levels = {
-            point: Level(f"{device}/{point}", HABITS.get(quantity_of(point) or "", _STILL)) for point in driver.points
-        }
+        self._levels = {point: level_of(device, point) for point in driver.points}
 
     def level(self, point: str | None) -> Level:
         """A point's level; without a name, the device's first and main point."""
