@@ -16,7 +16,6 @@ from gateway.catalogue import both, say
 from gateway.config import Config
 from gateway.day.lost_report import totals
 from gateway.day.wording import CAUSES
-from gateway.errors import Refused
 from gateway.journal.chain import Identity
 from gateway.minutes import MINUTE_S
 from gateway.pages import render
@@ -36,14 +35,11 @@ class DayReport(Report):
     streams: Collection[str] = STREAMS
 
     def __init__(self, args: argparse.Namespace, _config: Config, zone: ZoneInfo) -> None:
-        now = datetime.now(zone)
-        day = args.day or now.date()
+        day = args.day or datetime.now(zone).date()
         self.start = datetime(day.year, day.month, day.day, tzinfo=zone)
-        if self.start > now:
-            raise Refused(say("{day} has not begun", day=day))
         following = day + timedelta(days=1)
         midnight = datetime(following.year, following.month, following.day, tzinfo=zone)
-        self.end = so_far(self.start, midnight)
+        self.end = so_far(args.state, self.start, midnight)
         self.heading = say("Report of the day {day}", day=day)
         hours = round((midnight.timestamp() - self.start.timestamp()) / 3600)
         self._means = DayMeans(round(self.start.timestamp()), hours)

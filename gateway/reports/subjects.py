@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from gateway.catalogue import N_, say
 from gateway.config import Config, seconds
 from gateway.errors import Refused
 from gateway.journal.chain import Identity
+from gateway.journal.minutes_reader import MinutesReader
 from gateway.minutes import Minute
 from gateway.reports import complaint, limits, noise_page, tables
 from gateway.reports.complaint import Answer, Heard, Reason, Verdict
@@ -81,7 +83,7 @@ class NoiseReport(Report):
         self.end = self.start + timedelta(days=1) if args.end is None else venue_time(args.end, zone)
         if self.end <= self.start:
             raise Refused(say("the time ends before it begins"))
-        self.end = so_far(self.start, self.end)
+        self.end = so_far(args.state, self.start, self.end)
         self.heading = say("Noise report")
 
 
@@ -157,10 +159,18 @@ def _reason(material: Material, reason: Reason) -> str:
     return say(REASONS[reason.code], rule=title, comparison=compared, limit=f"{rule.above:g}")
 
 
-def so_far(start: datetime, end: datetime) -> datetime:
-    """What has not been cannot be missing: a report ends with the last whole minute."""
-    now = datetime.now(end.tzinfo).replace(second=0, microsecond=0)
-    return max(start + timedelta(minutes=1), min(end, now))
+def so_far(state: Path, start: datetime, end: datetime) -> datetime:
+    """What has not been cannot be missing: a report ends at the latest now, or with the record if that is later (it may
+    be another machine's).
+    """
+    now = datetime.now(end.tzinfo)
+    if end <= now:
+        return end
+    reader = MinutesReader(state)
+    recorded = datetime.fromtimestamp(reader.newest() // 1000, end.tzinfo)
+    reader.close()
+    last = max(now, recorded).replace(second=0, microsecond=0)
+    return max(start + timedelta(minutes=1), min(end, last))
 
 
 def venue_time(text: str, zone: ZoneInfo) -> datetime:
