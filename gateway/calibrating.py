@@ -26,6 +26,7 @@ from gateway.wording import Text
 
 KIND = "calibration"
 LONGEST_S = 900.0  # a calibrator that is forgotten on a microphone must not silence a venue
+LONGEST_ON_S = 86_400.0  # what an entry may set aside of the levels before it
 USUAL_S = 300.0  # nobody said when it went on: these minutes before the entry do not count
 _LOWEST_DB, _HIGHEST_DB = 80.0, 130.0  # levels of acoustic calibrators and what a broken meter may make of them
 
@@ -84,7 +85,12 @@ class Calibrating:
             raise Refused(say("say what it showed with the calibrator on: --level 93.8, or --begin before that"))
         begun = self._begun.get(name)
         lasted_s = command.at.seconds_since(begun) if begun is not None else USUAL_S
-        lasting = given.get("for_s")
+        if (lasting := given.get("for_s")) is not None:
+            if not isinstance(lasting, int | float) or not 0 < lasting <= LONGEST_ON_S:
+                raise Refused(
+                    say("say for how long: more than nothing and at most {hours:g} h", hours=LONGEST_ON_S / 3600)
+                )
+            lasted_s = lasting
         return Check(
             device=name,
             at_s=command.at.wall_ns // NANO,
@@ -93,7 +99,7 @@ class Calibrating:
             adjusted=_level(given.get("adjusted"), "--adjusted"),
             by=command.by,
             note=command.note,
-            lasted_s=math.ceil(lasting if isinstance(lasting, int | float) else lasted_s),
+            lasted_s=math.ceil(lasted_s),
         )
 
     def _interval(self, check: Check) -> Interval | None:

@@ -19,7 +19,9 @@ import struct
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.catalogue import LANGUAGES, Said, chosen, say, sentence, spoken
 from gateway.codes import code
@@ -28,6 +30,7 @@ from gateway.errors import Refused, Unavailable
 from gateway.moment import Clock
 from gateway.nudge import Nudge
 from gateway.people import pin_matches
+from gateway.signing import Scalar, not_as_agreed
 from gateway.state import socket_path, spare_socket_path
 from gateway.values import Command, Question
 from gateway.worker import idle_s
@@ -42,6 +45,18 @@ VIEW, OPERATE = "view", "operate"
 _GROUPS = {VIEW: "venue-view", OPERATE: "venue-operator"}
 _COMMAND_FIELDS = ("alarm", "activation", "revision", "note")
 _DOOR_FIELDS = ("verb", "by", "pin", "with", "with_pin", "lang")  # for the door alone
+
+
+class _Wish(BaseModel):
+    """What the engine is given of a request, and of which kind: it asks no more."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    alarm: str | None
+    activation: str | None
+    revision: int | None
+    note: Annotated[str, Field(max_length=1000)] | None
+    arguments: dict[str, Scalar]
 
 
 class Doorman:
@@ -180,7 +195,11 @@ class Control:
         witness = self._witness(request, verb, by)
         known = {key: request.get(key) for key in _COMMAND_FIELDS}
         rest = {k: v for k, v in request.items() if k not in {*_COMMAND_FIELDS, *_DOOR_FIELDS}}
-        return Command(verb, by, self._clock.now(), **known, arguments=rest, peer=peer, witness=witness, reply=reply)
+        try:
+            wish = _Wish.model_validate(known | {"arguments": rest})
+        except ValidationError as error:
+            raise not_as_agreed(error) from error
+        return Command(verb, by, self._clock.now(), **dict(wish), peer=peer, witness=witness, reply=reply)
 
     def _witness(self, request: dict[str, Any], verb: str, by: str) -> str | None:
         """A second person of the same request, with a PIN and the right to do so."""
@@ -200,6 +219,10 @@ def _read(line: bytes) -> dict[str, Any]:
         request["verb"] = str(request["verb"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused(say("the request is not a JSON object with a verb")) from error
+    try:  # bytes of a command line that are no UTF-8 come as halves of characters, which nothing could write down
+        json.dumps(request, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Refused(say("a text is not UTF-8: set the terminal to UTF-8 and say it again")) from error
     return request
 
 

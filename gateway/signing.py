@@ -33,7 +33,7 @@ STATION_VERBS: Final = frozenset({"resend", "ping"})
 Name = Annotated[str, Field(min_length=1, max_length=96, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
 Signature = Annotated[str, Field(min_length=88, max_length=88)]
 M = TypeVar("M", bound="Signed")
-Scalar = str | int | float | bool | None
+Scalar = str | Annotated[int, Field(ge=-(2**53), le=2**53)] | Annotated[float, Field(allow_inf_nan=False)] | bool | None
 
 
 class Signed(BaseModel):
@@ -191,9 +191,14 @@ def _read(inbound: Inbound, model: type[M]) -> tuple[M, dict[str, Any]]:
     try:
         return model.model_validate(fields), fields
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(repr(part) for part in problem["loc"])
-        raise Refused(say("a message is not as agreed: {where}: {why}", where=where, why=problem["msg"])) from error
+        raise not_as_agreed(error) from error
+
+
+def not_as_agreed(error: ValidationError) -> Refused:
+    """The first of what is wrong with a message."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(repr(part) for part in problem["loc"])
+    return Refused(say("a message is not as agreed: {where}: {why}", where=where, why=problem["msg"]))
 
 
 def _fields(payload: bytes) -> dict[str, Any]:
