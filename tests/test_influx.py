@@ -131,6 +131,17 @@ EVENTS = [
 ]
 
 
+def test_a_drill_is_said_to_be_one(tmp_path: Path) -> None:
+    """A press of a drill never looks like a leak in the database."""
+    chain = Chain(new_run(), "zj-no1", 0, {}, Identity.open(tmp_path, START))
+    said = FIELDS | {"alarm": "leak", "kind": "leak", "state": "active_unacknowledged", "condition": True}
+    events = [chain.make("custody", said | {"time": START.text(), "drill": drill}, at=START) for drill in (True, False)]
+    drilled, real = of_events(events, Labels("zj-no1", {}, frozenset({"custody"})))
+
+    assert ",drill=1.0 " in drilled
+    assert "drill" not in real
+
+
 @pytest.mark.parametrize(("stream", "kind", "state", "condition", "measurement", "fields"), EVENTS)
 def test_an_event_is_a_point(
     tmp_path: Path, stream: Any, kind: str, state: str, condition: bool, measurement: str | None, fields: str

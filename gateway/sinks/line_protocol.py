@@ -11,7 +11,8 @@ Fields of a minute carry the point and what is said of it: `laf_eq_1min` (energy
 beginning.
 
 Writing a line twice writes one point: time, tags and fields come from the record alone. Only good values are written:
-a field cannot carry a quality. While the clock was not set by a time source, the point says so: `clock_unset=1`.
+a field cannot carry a quality. While the clock was not set by a time source, the point says so: `clock_unset=1`; an
+event of a drill says that too: `drill=1`.
 Source of the form: InfluxDB 2 documentation, "Line protocol" (escapes: comma, space, equals sign).
 """
 
@@ -119,6 +120,8 @@ def _of_event(event: Event, labels: Labels) -> Iterator[str]:
     if said["clock"] != ClockState.SYNCHRONISED:
         fields["clock_unset"] = 1.0
     at_ms = round(datetime.fromisoformat(said["time"]).timestamp() * 1000)
+    if said["drill"]:
+        fields["drill"] = 1.0
     tags = {"device": event.alarm, "place": said["place"] or "", "venue": labels.venue}
     yield line(measurement, tags, fields, at_ms)
 
