@@ -25,7 +25,7 @@ from gateway.config_hj212 import Hj212
 from gateway.errors import Unavailable
 from gateway.hj212.factors import FACTORS
 from gateway.hj212.link import link_of
-from gateway.hj212.uploads import Channel, File, Nights, of_file
+from gateway.hj212.uploads import Channel, File, Nights, of_file, of_now
 from gateway.journal.readings import ReadingsWriter
 from gateway.minute_maker import MinuteMaker
 from gateway.minutes import Minute
@@ -329,6 +329,17 @@ def test_real_time_values(site: Site, platform: Platform) -> None:
         {"DataTime": "20260608000131", "LA-Flag": "B"},
     ] == noise
     assert "100.412" == platform.said("2011", "22")[0].values["a01006-Rtd"]
+
+
+@pytest.mark.parametrize(("age_s", "sent"), [(0, True), (14, True), (16, False), (-16, False), (-3600, False)])
+def test_values_are_of_now(site: Site, age_s: int, sent: bool) -> None:
+    """A reading of some cycles ago is not sent as of now, and none of a time to come: the clock was set back since."""
+    (noise,) = [channel for channel in site.sink(1).link.channels if channel.code == "LA"]
+    at = Moment((DAY_S - age_s) * NANO, 0)
+    noise = replace(noise, fresh_s=15.0)
+    upload = of_now("23", [noise], {noise.point: Reading(noise.point, 50.0, Quality.GOOD, at)}, DAY_S * NANO, CST)
+
+    assert sent == (upload is not None)
 
 
 def test_an_answer_that_does_not_come(site: Site, platform: Platform) -> None:

@@ -253,7 +253,7 @@ def of_now(
     known: dict[str, Reading] = {}
     for channel in wanted:
         reading = latest.get(channel.point)
-        if reading is not None and now_ns - reading.at.wall_ns <= channel.fresh_s * NANO:
+        if reading is not None and abs(now_ns - reading.at.wall_ns) <= channel.fresh_s * NANO:  # nor of a time to come
             known[channel.code] = reading
     if not known:
         return None
