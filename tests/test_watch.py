@@ -95,6 +95,24 @@ def test_what_is_stale_says_its_age_and_is_grey() -> None:
     assert re.search(r"hall/none +-  ", none.plain)
 
 
+@pytest.mark.parametrize(
+    ("value", "quality", "reason", "shown"),
+    [
+        (72.1, "suspect", "warm-up", "72.1 %  it is still warming up"),
+        (None, "missing", "no good sample", "-  no good sample"),
+        (None, "missing", "stale", "-  600 s old, no value for so…"),
+    ],
+)
+def test_only_what_stopped_has_an_age(value: float | None, quality: str, reason: str, shown: str) -> None:
+    """A value that comes every second was shown as old as the last good one; an average as old as its window."""
+    point = {"point": "gymnasium-climate/temperature_10min", "value": value, "unit": "%"}
+    seen = snapshot(points=[{**point, "quality": quality, "reason": reason, "silent_s": 600.0}], limits=[])
+    line = next(line.plain for line in page(seen, 80, 60) if "/temperature" in line.plain)
+
+    assert line.endswith(shown)
+    assert "gymnasium-climate/temperature_10min " in line
+
+
 def test_when_the_gateway_is_silent_everything_is_grey() -> None:
     """G4: a page that is no longer fed does not look calm."""
     lines = page(snapshot(trouble="no gateway answers", silent_s=12.0), 80, 60)

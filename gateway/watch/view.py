@@ -147,7 +147,8 @@ def _levels(seen: Snapshot, width: int, room: int) -> list[Text]:
     for limit in seen.limits:
         limits.setdefault(limit["point"], []).append(limit)
     rows = sorted(seen.points, key=lambda point: (not _past(point, limits), point["point"] not in limits))
-    lines = [_level(point, limits.get(point["point"], []), width) for point in rows]
+    names = min(1 + max(len(point["point"]) for point in rows), max(36, width - 50))
+    lines = [_level(point, limits.get(point["point"], []), names) for point in rows]
     shown = lines if len(lines) < room else lines[: room - 2]
     more = (
         [Text(say("and {count} more", count=len(lines) - len(shown)), style="dim")] if len(shown) < len(lines) else []
@@ -166,15 +167,16 @@ def _beyond(value: float | None, limit: Mapping[str, Any]) -> bool:
     return (above is not None and value > above) or (below is not None and value < below)
 
 
-def _level(point: Mapping[str, Any], limits: Sequence[Mapping[str, Any]], width: int) -> Text:
-    name = _fit(point["point"], min(42, max(_NAME, width - 50)))
+def _level(point: Mapping[str, Any], limits: Sequence[Mapping[str, Any]], names: int) -> Text:
+    name = _fit(point["point"], names)
     value = "-" if point["value"] is None else f"{point['value']:.1f} {point['unit']}"
     stale = point["quality"] != "good" or point["silent_s"] > STALE_S
     line = Text(f"{name} {value:>{_VALUE}}  ", style="dim" if stale else "")
     if stale:
         why = word(point["reason"] or point["quality"]) if point["quality"] != "good" else ""
-        age = say("{seconds:.0f} s old", seconds=point["silent_s"]) if point["silent_s"] > 1 else ""
-        line.append(", ".join(filter(None, (why, age))))
+        dated = point["quality"] == "good" or point["reason"] == "stale"  # else it is no age of what is shown
+        age = say("{seconds:.0f} s old", seconds=point["silent_s"]) if dated else ""
+        line.append(", ".join(filter(None, (age, why))))
         return line
     past = [limit for limit in limits if _beyond(point["value"], limit)]
     if past:
