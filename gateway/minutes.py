@@ -171,7 +171,8 @@ class Sum:
     clock: ClockState = ClockState.SYNCHRONISED
     events: dict[int, NoiseEvent] = field(default_factory=dict)  # after a restart one may have been found twice
 
-    def add(self, minute: Minute) -> None:
+    def add(self, minute: Minute, *, events: bool = True) -> None:
+        """`events`: its single noises as well."""
         if self.point not in (None, minute.point):
             raise ValueError(f"records of {self.point} and of {minute.point} cannot be one period")
         self.point = minute.point
@@ -179,18 +180,21 @@ class Sum:
         self.due += minute.due
         self.n += minute.n
         self.total += minute.total
-        sums = self.levels
-        for hundredths, often in minute.levels.pairs() if isinstance(minute.levels, Steps) else minute.levels.items():
-            sums[hundredths] = sums.get(hundredths, 0) + often
+        sums, levels = self.levels, minute.levels
+        known = sums.get
+        for hundredths, often in levels.pairs() if isinstance(levels, Steps) else levels.items():
+            sums[hundredths] = known(hundredths, 0) + often
         if minute.set_aside:
             self.set_aside.update(minute.set_aside)
         if minute.clock is not self.clock:
             self.clock = max(self.clock, minute.clock, key=WORST.index)
-        for event in minute.events:
-            self.events[event.start_ms] = event
+        if events and minute.events:
+            self.events.update((event.start_ms, event) for event in minute.events)
         if minute.low is not None and minute.high is not None and minute.last is not None:
-            self.low = minute.low if self.low is None else min(self.low, minute.low)
-            self.high = minute.high if self.high is None else max(self.high, minute.high)
+            if self.low is None or minute.low < self.low:
+                self.low = minute.low
+            if self.high is None or minute.high > self.high:
+                self.high = minute.high
             if self.last is None or minute.start_s >= self.last[0]:
                 self.last = minute.start_s, minute.last
 

@@ -86,11 +86,12 @@ class Adding:
     def __init__(self) -> None:
         self._sums: dict[str, Sum] = {}
 
-    def add(self, minute: Minute) -> None:
+    def add(self, minute: Minute, *, events: bool = True) -> None:
+        """`events`: its single noises as well."""
         name = minute.point.partition("/")[2]
         if name not in self._sums:
             self._sums[name] = Sum()
-        self._sums[name].add(minute)
+        self._sums[name].add(minute, events=events)
 
     def join(self, other: Adding) -> None:
         """Add what another one has, of the same device."""

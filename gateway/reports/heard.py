@@ -129,7 +129,7 @@ class Heard:
         if name not in self.tracks:
             self.tracks[name] = Track()
         self.tracks[name].add(minute)
-        self._stretches[self._stretch_s].add(_without_events(minute))
+        self._stretches[self._stretch_s].add(minute, events=False)  # the track has them
 
     def figures(self, span: PeriodSpan | None, whole_minutes: int) -> noise.Figures:
         """Of a span that was named at the start; None: of everything."""
@@ -149,9 +149,3 @@ class Heard:
     def track(self, names: Sequence[str]) -> Track:
         """The first of these points that the meter has; an empty one without any."""
         return next((self.tracks[name] for name in names if name in self.tracks), Track())
-
-
-def _without_events(m: Minute) -> Minute:
-    """The track has them."""
-    numbers = (m.due, m.n, m.total, m.low, m.high, m.last)
-    return Minute(m.point, m.start_s, *numbers, m.levels, m.set_aside, m.clock) if m.events else m
