@@ -13,12 +13,18 @@ from itertools import accumulate
 
 MICRO = 10**6
 LOWEST_DB, HIGHEST_DB = -50.0, 250.0  # beyond these a number is no level, whatever sent it
+HUGE = 1e12  # no quantity's number
 
 
 @lru_cache(maxsize=4096)
 def energy(hundredths: int) -> int:
     """10^(L/10) in millionths, L in hundredths of a decibel."""
     return round(10 ** (hundredths / 1000) * MICRO)
+
+
+def is_number(value: float, *, in_decibels: bool) -> bool:
+    """Whether anything may be made of it: a power of ten of what is no level would be infinite."""
+    return LOWEST_DB <= value <= HIGHEST_DB if in_decibels else abs(value) < HUGE
 
 
 def level(total: int, n: int) -> float | None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from drivers.base import Quality, quantity_of
 from drivers.quantities import QUANTITIES
+from gateway.acoustics import is_number
 from gateway.air_index import AirIndex, wanted_means
 from gateway.aqi import Index
 from gateway.moment import Moment
@@ -57,6 +58,7 @@ class _Point:
 
     def __init__(self, name: str, every_s: float, begun: Moment) -> None:
         self.name = name
+        self.in_decibels = unit_of(name).startswith("dB")
         self.max_age_s = max(3 * every_s, 5.0)  # older is stale (E4): one lost answer is not
         self.latest: Reading | None = None
         self.good: Reading | None = None
@@ -66,7 +68,7 @@ class _Point:
         self.windows: list[Window] = []
 
     def add(self, reading: Reading) -> None:
-        if reading.value is not None and not math.isfinite(reading.value):  # compares as "not past the limit"
+        if reading.value is not None and not self._is_value(reading, reading.value):
             reading = replace(reading, value=None, quality=Quality.INVALID, reason="not a number")
         self.latest = reading
         for window in self.windows:
@@ -80,6 +82,11 @@ class _Point:
         if before != reading.value:
             self.resolution = min(self.resolution, _grid(reading.value))
         self.good, self.heard = reading, reading.at
+
+    def _is_value(self, reading: Reading, value: float) -> bool:
+        """What is good is compared and summed up; what is not may be out of range, and is shown with its reason."""
+        good = reading.quality is Quality.GOOD
+        return is_number(value, in_decibels=self.in_decibels) if good else math.isfinite(value)
 
     def seen(self, now: Moment) -> Seen:
         good, latest = self.good, self.latest

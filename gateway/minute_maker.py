@@ -20,7 +20,6 @@ from gateway.noise_events import RISE_DB, EventFinder, NoiseEvent
 from gateway.values import Reading
 
 GRACE_S = 2  # a reading may be so long under way to the record
-_HUGE = 1e12  # no quantity's number
 _SLEW_MS = 100  # a wall clock that is being drawn right makes minutes longer by less than this
 _MOST_FILLED = 5  # silent minutes entered at once: more have passed only where the clock was set or the machine slept
 _REMEMBERED = 180  # minutes of a point that are known to be recorded
@@ -87,11 +86,7 @@ def _unusable(reading: Reading, kind: Kind) -> str | None:
     value = reading.value
     if value is None:
         return MISSING
-    if not math.isfinite(value):
-        return "invalid"
-    if kind in ("energy", "extreme"):
-        return None if acoustics.LOWEST_DB <= value <= acoustics.HIGHEST_DB else "invalid"
-    return None if abs(value) < _HUGE else "invalid"
+    return None if acoustics.is_number(value, in_decibels=kind in ("energy", "extreme")) else "invalid"
 
 
 class MinuteMaker:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -420,3 +421,15 @@ def test_what_strangers_can_do_without_end_is_counted(bench: Bench) -> None:
     assert "latched_unacknowledged" == right["state"]
     assert {"receipt-refused": 21, "state-altered": 21} == {name: len(events) for name, events in told.items()}
     assert ["980", "981"] == [events[-1]["reason"] for events in told.values()]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 3.4e38, -1e308, 1e5])
+def test_a_number_that_is_no_level_ends_nothing(tmp_path: Path, value: float) -> None:
+    """B12: what no level can be is no sample, raises nothing, and the button beside it works."""
+    bench = Bench(tmp_path)
+    bench.found_safe()
+    bench.level(value, 8)
+    bench.press()
+
+    assert "normal" == bench.state("noise-in-session")
+    assert "latched_unacknowledged" == bench.state("leak-button")

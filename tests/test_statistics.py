@@ -274,7 +274,7 @@ def test_old_value_is_no_value() -> None:
     assert 5.5 == ages[2].silent_s
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("value", [math.nan, math.inf, 3.4e38, -3.4e38, 250.1, -50.1])
 def test_what_is_no_number_is_no_value(value: float) -> None:
     """A value that is not finite, which would compare as "not past the limit", is invalid."""
     known = board()
