@@ -155,6 +155,24 @@ def test_the_chain_goes_on_from_what_left(site: Site) -> None:
     assert asked[-1].total > asked[-1].count > 0
 
 
+def test_heads_that_the_far_side_kept(site: Site) -> None:
+    """Heads of what aged out are no sign of a cut; one of an event that was cut off since is."""
+    kept = [*site.kept()]
+    again = {**kept[-1], "time": "2026-07-20T00:00:00.000+08:00"}  # a head is said every 30 s, whatever its age
+    site.days(31)
+    site.age()
+    site.press()
+    site.store()
+    gone = site.kept()[-1]
+    whole = verify(site.directory, [*kept, again, gone])
+    with closing(sqlite3.connect(site.directory / "events.db")) as connection, connection:
+        connection.execute("DELETE FROM events WHERE hash = ?", (gone["hash"],))
+    cut = verify(site.directory, [*kept, again, gone])
+
+    assert () == whole.findings
+    assert {gone["hash"], ""} == {finding.hash for finding in cut.findings}
+
+
 @pytest.mark.parametrize("stream", ["custody", "gateway"])
 def test_a_beginning_that_was_cut_off_is_found(site: Site, stream: str) -> None:
     """Whoever deletes more than was stated and writes anchors himself is found: only a signed statement counts."""

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -100,10 +101,22 @@ def _verify(connection: sqlite3.Connection, heads: Sequence[Mapping[str, Any]], 
         count += 1
         findings += walk.step(event)
     findings += _end(connection, links)
-    findings += [_finding_of(head) for head in heads if head.get("hash") and head["hash"] not in links]
-    joined = "?" not in walk.anchors.values()
     left = [aged for aged in walk.aged if not any(head.hash in links for head in aged.anchors.values())]
-    return Verdict(count, tuple(findings), meta.get("after"), joined, left[-1] if left else None)
+    aged = left[-1] if left else None
+    missing = [head for head in heads if head.get("hash") and head["hash"] not in links]
+    findings += [_finding_of(head) for head in missing if aged is None or not _left(head, aged)]
+    joined = "?" not in walk.anchors.values()
+    return Verdict(count, tuple(findings), meta.get("after"), joined, aged)
+
+
+def _left(head: Mapping[str, Any], aged: Aged) -> bool:
+    """Whether this head is of what aged out: told before the last of it was, or the last of its stream that left."""
+    if any(head["hash"] == anchor.hash for anchor in aged.anchors.values()):
+        return True
+    try:
+        return datetime.fromisoformat(str(head.get("time"))) <= datetime.fromisoformat(aged.until)
+    except (ValueError, TypeError):
+        return False
 
 
 def _aged(connection: sqlite3.Connection, walk: _Walk) -> Iterator[Aged]:
