@@ -37,11 +37,13 @@ def session(zone: ZoneInfo) -> str:
 
 
 class Station(Command):
-    """Signs for what comes of custody and of the gateway, as a station that serves both does."""
+    """Signs for custody and for drills, as `venue-gateway station` does."""
 
     def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
         super()._on_message(client, data, message)
-        if message.topic.endswith(("custody/event", "gateway/event")):
+        if message.topic.endswith("custody/event") or (
+            message.topic.endswith("/event") and self.heard[-1].json["drill"]
+        ):
             self.sign(client, self.heard[-1].json["hash"])
 
 

@@ -19,7 +19,8 @@ from gateway.people import new_key, public_text, write_key
 from gateway.signing import Door
 from gateway.station.desk import Desk, Row
 from gateway.station.settings import Acting, StationConfig
-from gateway.station.station import Station, line
+from gateway.station.station import Station, line, needs_receipt
+from gateway.station.store import Kept
 from gateway.values import Event, Inbound
 
 NOW = Moment(1_780_800_000 * NANO, 1_000 * NANO)
@@ -384,6 +385,18 @@ def test_a_press_is_kept_signed_for_and_acknowledged(
     assert len(receipts) >= 3
     assert ("ack", "li-wei", "leak-button", 1) == (command.verb, command.by, command.alarm, command.revision)
     assert 1 == sum("leak-button raised" in text for text in lines)
+
+
+@pytest.mark.parametrize(
+    ("stream", "drill", "signed"),
+    [("custody", False, True), ("custody", True, True), ("gateway", True, True), ("gateway", False, False)],
+)
+def test_drills_of_any_stream_are_signed_for(stream: str, drill: bool, signed: bool, gateway: Gateway) -> None:
+    """A drill of a mains contact waits for its receipt as one of the leak button does."""
+    event = gateway.event("mains-drill", stream=stream, drill=drill)
+    kept = Kept(event.hash, "id", "zj-no1", stream, gateway.origin.run, 1, event.body, 0)
+
+    assert signed == needs_receipt(kept)
 
 
 def test_missing_events_are_asked_for(tmp_path: Path, gateway: Gateway, settings: dict[str, Any]) -> None:

@@ -162,8 +162,8 @@ class Station:
     # ---- what goes out -------------------------------------------------------------------------------------------
 
     def _sign(self, kept: Kept, now: Moment) -> None:
-        """A receipt for an event of custody: it stands in the store."""
-        if self._config.auto_receipt and kept.stream == "custody":
+        """A receipt for an event that needs one: it stands in the store."""
+        if self._config.auto_receipt and needs_receipt(kept):
             receipt = make_receipt(self._key, station=self._config.id, hash_=kept.hash, time=now.text())
             self._out.append(Outgoing(f"{self._config.root}/{kept.venue}/receipt/{self._config.id}", receipt))
 
@@ -253,6 +253,11 @@ _SEVERITIES = ("critical", "high", "medium", "low")
 def _pressing(row: Row) -> tuple[bool, int, str]:
     rank = _SEVERITIES.index(row.severity) if row.severity in _SEVERITIES else 0
     return not row.unacknowledged, rank, row.sensed
+
+
+def needs_receipt(kept: Kept) -> bool:
+    """Custody, and a drill of any stream: it proves the whole way and back, also of a mains or fire contact."""
+    return kept.stream == "custody" or json.loads(kept.body).get("drill") is True
 
 
 def line(row: Row) -> str:
