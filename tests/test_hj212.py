@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import random
@@ -376,7 +377,8 @@ def hasty(sink: Hj212Sink) -> Hj212Sink:
 
 def test_a_platform_that_answers_nothing_keeps_its_files(site: Site, platform: Platform) -> None:
     """Retries, then a new connection, and again: the oldest file first each time, the cursor stays, the link is said to
-    be of no use and which message it is; when it answers at last, every file comes, in order.
+    be of no use and which message it is, also while the platform asks things; when it answers at last, every file
+    comes, in order.
     """
     platform.answer = lambda _said: False
     site.live(1)
@@ -385,6 +387,18 @@ def test_a_platform_that_answers_nothing_keeps_its_files(site: Site, platform: P
         until(lambda: sink._key is not None, 10, "the cursor")
         site.live(29)
         site.clock.second += 20
+        until(lambda: "unreachable" in site.states(), 10, "the link is given up")
+        asked = set()
+
+        def answered() -> bool:
+            """Asks once a connection: one that is just ending carries nothing."""
+            if platform.connections not in asked:
+                asked.add(platform.connections)
+                with contextlib.suppress(OSError):
+                    platform.ask("1061", qn=qn(site))
+            return bool(platform.answers(qn(site)))
+
+        until(answered, 15, "what it asks")
         until(lambda: len({said.connection for said in platform.said("2051")}) >= 3, 15, "three tries")
         tried, key = set(times(platform, "2051", "22") + times(platform, "2051", "23")), sink._key
         said = [told for told in site.told if isinstance(told, SinkState)]

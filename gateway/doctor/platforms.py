@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.catalogue import N_, say
 from gateway.doctor.patient import Check, Patient, Seen, bad, doubtful, good
+from gateway.hj212.segment import PASSWORD
 from gateway.vocabulary import word
 
 CONNECT_S = 3.0
@@ -21,7 +22,7 @@ def _passwords(patient: Patient) -> Iterator[Seen]:
             what = say("{platform}: the file with its password cannot be read", platform=name)
             yield bad(what, say("write what the platform gave you into {file}", file=platform.password_file))
             continue
-        if 1 <= len(password) <= 6 and password.isascii():
+        if PASSWORD.fullmatch(password) is not None:
             yield good(say("{platform}: its password is there", platform=name))
         else:
             what = say("{platform}: a password of HJ 212 has 1 to 6 characters", platform=name)

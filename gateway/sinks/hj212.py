@@ -93,6 +93,7 @@ class Hj212Sink:
         self._start_told = False
         self._refused_once: set[str] = set()  # commands that this platform leaves without an answer
         self._answering = Answering()
+        self._in_doubt = False  # it left something unanswered, and has answered nothing since
 
     def run(self, stop: threading.Event) -> None:
         self._record = Record(self.link, self._sources.state, self._sources.writer)
@@ -194,7 +195,9 @@ class Hj212Sink:
     # ---- what comes of it ----------------------------------------------------------------------------------------
 
     def heard(self) -> None:
-        """A good frame of the platform's: it is there, and knows us."""
+        """A good frame of the platform's: it is there, and knows us. That it asks does not prove that it takes."""
+        if self._in_doubt:
+            return
         self._say("connected", "" if self.link.answers else say("it gives no answers: what its machine took counts"))
 
     def asks(self, cn: str) -> bool:
@@ -204,6 +207,7 @@ class Hj212Sink:
     def prove(self, upload: Upload) -> None:
         self.proven = self._clock.now()
         self._answering.answered(upload.cn)
+        self._in_doubt = False
         self.heard()
         if upload.cn == "2081":
             self._start_told = True
@@ -214,6 +218,7 @@ class Hj212Sink:
     def unanswered(self, upload: Upload) -> None:
         """Some platforms know neither 2081 nor 1013: asked once a run, then the data goes without."""
         self._answering.silent(upload.cn)
+        self._in_doubt = True
         if upload.cn in ("2081", "1013"):
             self._refused_once.add(upload.cn)
 
