@@ -155,7 +155,7 @@ def leak_button() -> Drawing:
 
 def door() -> Drawing:
     """A magnetic changeover contact at the paper room's door."""
-    d = Drawing(900, 330, "Paper room door: changeover contact with a magnet")
+    d = Drawing(900, 360, "Paper room door: changeover contact with a magnet")
     _pi(d, (("17", 100), ("18", 170), ("GND", 235)), 240)
     _changeover(d, 480, 70, ("保密室门磁 door contact", "门开：COM 由 NC 转到 NO · door open: COM goes from NC to NO"))
     d.wire([(170, 100), (540, 100)], RED)
@@ -168,6 +168,12 @@ def door() -> Drawing:
         20,
         305,
         "门关上（磁铁靠近）时 COM 与 NC 接通 · while the door is shut, the magnet near, COM and NC are closed",
+        anchor="start",
+    )
+    d.words(  # some makers name the contacts as they are without the magnet
+        20,
+        335,
+        "各厂标注不同，用万用表量：关门时接通的一对接 pin · labels differ, measure: what is closed while shut goes to pin",
         anchor="start",
     )
     return d

@@ -33,7 +33,7 @@ def accept_main(args: argparse.Namespace) -> int:
         if known is not None and known.ok and not args.again:
             continue
         if args.only and name not in args.only:
-            what = say("contact {name} ({place})", name=name, place=contact["place"] or contact["kind"])
+            what = say("contact {name} ({place})", name=name, place=contact["place"] or "-")
             walk.take(known or Step(f"contact:{name}", what, None, say("left out this time")))
             continue
         walk.take(walk.contact(name, contact, wait))

@@ -117,7 +117,7 @@ class Walk:
 
     def contact(self, name: str, contact: Mapping[str, Any], wait: threading.Event) -> Step:
         """Have a contact pressed by hand, and follow its drill to the far end."""
-        what = say("contact {name} ({place})", name=name, place=contact["place"] or contact["kind"])
+        what = say("contact {name} ({place})", name=name, place=contact["place"] or "-")
         try:
             self.tell(str(self.act({"verb": "drill", "alarm": name, "test": True, "note": say("acceptance")})["text"]))
             raised = self._until(contact["drill"], lambda why: why["alarm"]["state"] != "normal", PRESS_S, wait)
