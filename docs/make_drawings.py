@@ -173,7 +173,7 @@ def door() -> Drawing:
     d.words(  # some makers name the contacts as they are without the magnet
         20,
         335,
-        "各厂标注不同，用万用表量：关门时接通的一对接 pin · labels differ, measure: what is closed while shut goes to pin",
+        "标注各厂不同，以万用表为准：关门时接通的一对接 pin · labels differ, measure: what shutting closes goes to pin",
         anchor="start",
     )
     return d

@@ -49,6 +49,17 @@ def custody(bench: Bench) -> list[dict[str, Any]]:
 # ---- drills ------------------------------------------------------------------------------------------------------
 
 
+def test_a_test_says_what_is_to_be_done_with_the_contact(tmp_path: Path) -> None:
+    """A button is pressed, a door opened and shut: longer than 3 s would be a real alarm, so its tester must know."""
+    bench = Bench(tmp_path, TOML, start_ns=EARLY_NS)
+    bench.found_safe()
+    bench.wait(1)
+    button, door = (bench.act("drill", name, by="chen", note="x", test=True) for name in ("leak-button", "door"))
+
+    assert button["text"].startswith("press leak-button once")
+    assert door["text"].startswith("open door once within 60 s, and shut it again within 3 s")
+
+
 def test_a_drill_walks_the_whole_way_with_every_message_marked(bench: Bench) -> None:
     """G8: raised, received, acknowledged, reset; the mark is in every event and state, the lamp has its own pattern."""
     answer = bench.act("drill", "leak-button", note="monthly")

@@ -90,8 +90,7 @@ class Trials:
             raise Refused(say("the contact {name} is not in its safe state: bring it there first", name=watch.name))
         watch.trial = Trial(command.by, command.note, now.after(TEST_S))
         venue.find_all([self._asked(watch, command)])
-        said = say("press {name} once, shortly, within 60 s; a second press or a long one is real", name=watch.name)
-        return {"contact": watch.name, "until": watch.trial.until.text(venue.book.zone), "text": said}
+        return {"contact": watch.name, "until": watch.trial.until.text(venue.book.zone), "text": _wanted(watch)}
 
     def _asked(self, watch: ContactWatch, command: Command) -> Finding:
         text = both(STANDS["test-asked"], name=watch.name, place=watch.config.place or "-", by=command.by)
@@ -205,3 +204,13 @@ def _real(page: Page) -> bool:
     alarm: Alarm = page.alarm
     definition = page.definition
     return definition.custody and not definition.drill and definition.severity == "critical" and alarm.standing
+
+
+def _wanted(watch: ContactWatch) -> str:
+    """What the tester is to do: a door is not pressed."""
+    if watch.config.kind == "seal":
+        return say(
+            "open {name} once within 60 s, and shut it again within 3 s; a second or longer opening is real",
+            name=watch.name,
+        )
+    return say("press {name} once, shortly, within 60 s; a second press or a long one is real", name=watch.name)
