@@ -20,6 +20,7 @@ from gateway.vocabulary import word
 
 POLL_S = 0.3  # real seconds between two looks at a running test
 PRESS_S = 60.0  # as long as a test is open
+RELEASE_S = 10.0
 RECEIPT_S = 60.0  # for the stations to sign
 
 
@@ -133,6 +134,8 @@ class Walk:
         if came is None:
             silent = ", ".join(sorted(wanted - _received(self._why(contact["drill"])))) or "-"
             return self._step(name, what, False, say("pressed; no receipt from {stations}", stations=silent))
+        if (state := self._released(name, wait)) != "safe":
+            return self._step(name, what, False, say("pressed, and then not safe again: {state}", state=word(state)))
         one_pin = say("; ONE PIN") if contact["one_pin"] else ""
         return self._step(
             name, what, True, say("pressed, received by {stations}", stations=", ".join(sorted(wanted))) + one_pin
@@ -151,6 +154,16 @@ class Walk:
                 return why
             wait.wait(POLL_S)
         return None
+
+    def _released(self, name: str, wait: threading.Event) -> str:
+        """The contact's state, once it is safe again or the time is over: what is looked at next must not see it."""
+        state = ""
+        for _ in range(round(RELEASE_S / POLL_S)):
+            state = str(self.ask({"verb": "accept"})["plan"]["contacts"][name]["state"])
+            if state == "safe":
+                break
+            wait.wait(POLL_S)
+        return state
 
     def _why(self, alarm: str) -> dict[str, Any]:
         return self.ask({"verb": "why", "alarm": alarm})
