@@ -12,7 +12,7 @@ from gateway.book import Page, Sent
 from gateway.catalogue import say, sentence
 from gateway.day.day import Day
 from gateway.errors import Refused
-from gateway.health import DeviceWatch
+from gateway.health import DeviceWatch, Health
 from gateway.moment import Moment
 from gateway.summary import pressing, summary
 from gateway.values import Question, SinkState
@@ -63,7 +63,7 @@ class Answers:
             "unacknowledged": book.unacknowledged(),
             "contacts": {name: watch.state.value for name, watch in venue.watches.items()},
             "seals": {name: watch.seal for name, watch in venue.watches.items() if watch.seal is not None},
-            "devices": {name: _device(watch, now) for name, watch in venue.health.devices.items()},
+            "devices": {name: _device(watch, venue.health, now) for name, watch in venue.health.devices.items()},
             "screening": {name: gate.describe(now) for name, gate in venue.gates.items()},
             "lamps": {name: step.value for name, step in venue.lamps.steps().items()},
             "brokers": {name: self._link(name, each, now) for name, each in venue.links.items()},
@@ -123,11 +123,12 @@ class Answers:
         return {"limits": found}
 
 
-def _device(watch: DeviceWatch, now: Moment) -> str:
+def _device(watch: DeviceWatch, health: Health, now: Moment) -> str:
+    cause = health.cause(watch)
     if watch.answered is None:
-        return say("never answered ({cause})", cause=watch.cause)
+        return say("never answered ({cause})", cause=cause)
     age_s = now.seconds_since(watch.answered)
-    silent = say("silent for {age:.0f} s ({cause})", age=age_s, cause=watch.cause)
+    silent = say("silent for {age:.0f} s ({cause})", age=age_s, cause=cause)
     return "ok" if age_s < watch.silent_after_s else silent
 
 

@@ -203,8 +203,9 @@ class Health:
                 self.lent.pop(watch.bus, None)
                 yield Finding(f"device-{device}", Signal.CLEAR, now, watch.well)
             case Lost(device, cause, detail, _):
-                why = say("{cause}: {detail}", cause=word(cause), detail=detail) if detail else word(cause)
-                self.devices[device].cause = why
+                if device in self.devices:  # else it left with a reload, and this was still under way
+                    why = say("{cause}: {detail}", cause=word(cause), detail=detail) if detail else word(cause)
+                    self.devices[device].cause = why
             case BusState(bus, _, None, at):
                 self.bus_errors.pop(bus, None)
                 for watch in self.devices.values():
@@ -217,6 +218,10 @@ class Health:
                     self.lent.setdefault(bus, at)
                 else:
                     yield from self._bus(message)
+
+    def cause(self, watch: DeviceWatch) -> str:
+        """Why a device does not answer: its port, while that has failed, else what it did last."""
+        return self.bus_errors.get(watch.bus, watch.cause)
 
     def _bus(self, message: BusState) -> Iterator[Finding]:
         bus, devices, error = message.bus, ", ".join(message.devices), message.error

@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.assembly import Plan
+from gateway.board import Board
+from gateway.calendar import Calendar
+from gateway.engine import Reconfigured
+from gateway.health import Health
 from gateway.journal.chain import public_text, read_event
 from gateway.lamp import LampStep
 from gateway.moment import NANO, ClockState, Moment
+from gateway.points import Points
 from gateway.signing import make_receipt
 from gateway.values import (
     Accepted,
@@ -433,3 +439,34 @@ def test_a_number_that_is_no_level_ends_nothing(tmp_path: Path, value: float) ->
 
     assert "normal" == bench.state("noise-in-session")
     assert "latched_unacknowledged" == bench.state("leak-button")
+
+
+def test_what_was_under_way_from_a_device_that_left(tmp_path: Path) -> None:
+    """F14: a silent device is taken out of the file while the bus still waits for it: its last word ends nothing."""
+    bench = Bench(tmp_path)
+    bench.found_safe()
+    parts = (Health({}, bench.now), Points(Board({}, bench.now), Calendar(bench.config), {}))
+    config = bench.config.model_copy(update={"device": {}, "rule": {}})
+    bench.engine.handle(Reconfigured(Plan(config, "1" * 64, (), ()), *parts, bench.now))
+    bench.engine.handle(Lost("gate-noise", "timeout", "", bench.now))
+    bench.level(70.0)
+    bench.engine.handle(LineHealth("gate-noise", "gate-noise", 100, 0, 10, 90, 0, None, None, bench.now))
+    bench.press()
+
+    assert "latched_unacknowledged" == bench.state("leak-button")
+
+
+def test_a_device_whose_port_is_gone_says_so(tmp_path: Path) -> None:
+    """B6: status names the port as the reason, and the device's own one again when the port is back."""
+    bench = Bench(tmp_path)
+    bench.level(50.0)
+    bus = bench.engine.health.devices["gate-noise"].bus
+    bench.engine.handle(BusState(bus, ("gate-noise",), "there is no port", bench.now))
+    bench.wait(60)
+    gone = bench.ask("status")["status"]["devices"]["gate-noise"]
+    bench.engine.handle(BusState(bus, ("gate-noise",), None, bench.now))
+    bench.engine.handle(Lost("gate-noise", "timeout", "", bench.now))
+    back = bench.ask("status")["status"]["devices"]["gate-noise"]
+
+    assert "silent for 61 s (there is no port)" == gone
+    assert "there is no port" not in back
