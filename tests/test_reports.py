@@ -111,7 +111,7 @@ def test_the_reason_names_limit_mean_and_excess(tmp_path: Path) -> None:
     state = record(tmp_path / "state", loud)
     page = report(state, tmp_path / "out", "complaint", "--at", "2026-06-07 09:40")["page"]
 
-    assert "10 min LAeq (day): 2026-06-07 09:30 - 09:40: 64.1 dB(A) (+9.1 dB), limit 55 dB(A)" in page
+    assert "10 min LAeq (day) (by secondary publications): 2026-06-07 09:30 - 09:40: 64.1 dB(A) (+9.1 dB), limit 55 dB(A)" in page
 
 
 def test_the_page_is_whole_and_hostile_names_stay_text(tmp_path: Path) -> None:

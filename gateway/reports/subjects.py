@@ -154,9 +154,10 @@ def _reason(material: Material, reason: Reason) -> str:
     if judged is None:
         return say(REASONS[reason.code], detail=reason.detail)
     rule = judged.rule
-    title = {"zh": rule.title_zh or rule.point, "en": rule.title_en or rule.point}
+    title = say("{text}", text={"zh": rule.title_zh or rule.point, "en": rule.title_en or rule.point})
+    known = f" ({proof})" if (proof := tables.proof(rule)) else ""
     compared = tables.comparison(material, judged)
-    return say(REASONS[reason.code], rule=title, comparison=compared, limit=f"{rule.above:g}")
+    return say(REASONS[reason.code], rule=f"{title}{known}", comparison=compared, limit=f"{rule.above:g}")
 
 
 def so_far(state: Path, start: datetime, end: datetime) -> datetime:

@@ -17,6 +17,7 @@ from gateway.periods import PeriodSpan
 from gateway.reports.charts import Band, LimitLine, Line, levels
 from gateway.reports.limits import Judged, Summary
 from gateway.reports.material import Level, Material, doubts_of
+from gateway.rules import Rule
 from gateway.vocabulary import word
 
 MOST_ROWS = 24  # of spans without a record
@@ -97,13 +98,20 @@ def _period(
     return {
         "name": name,
         "start": clock(material, span.start_s),
-        "end": clock(material, span.end_s, date=span.end_s - span.start_s > DAY_S),
+        "end": _end(material, span),
         "figures": [db(found[key]) for key in FIGURES],
         "valid": f"{figures.valid:.1%}",
         "events": ", ".join(f"{begun[kind]} {say(EVENT_KINDS[kind])}" for kind in KINDS if begun[kind]),
         "evidence": "",
         "few": figures.valid < material.config.noise.valid_share,
     }
+
+
+def _end(material: Material, span: PeriodSpan) -> str:
+    """Of a day 24:00, as its end is written."""
+    if span.end_s - span.start_s > DAY_S:
+        return clock(material, span.end_s)
+    return "24:00" if (end := clock(material, span.end_s, date=False)) == "00:00" else end
 
 
 def _evidence(own: Collection[str], of_all: Collection[str]) -> str:
@@ -144,7 +152,7 @@ def limits(material: Material, summaries: Sequence[Summary]) -> Iterator[dict[st
             "title": say("{text}", text={"zh": rule.title_zh or rule.point, "en": rule.title_en or rule.point}),
             "limit": f"{rule.above:g}",
             "source": "-" if origin is None else f"{origin.source} ({origin.edition})",
-            "proof": "" if origin is None else say(_PROOF[origin.proof]),
+            "proof": proof(rule),
             "mean": "" if origin is None else origin.mean,
             "compared": len(summary.judged),
             "exceeded": summary.count(Outcome.EXCESS),
@@ -160,6 +168,11 @@ _PROOF = {
     "unverified": N_("not verified"),
     "project": N_("the project's own"),
 }
+
+
+def proof(rule: Rule) -> str:
+    """How far a shipped limit was verified; nothing of one that the venue has set."""
+    return "" if rule.origin is None else say(_PROOF[rule.origin.proof])
 
 
 def comparison(material: Material, judged: Judged) -> str:
