@@ -9,7 +9,7 @@ from gateway import armed, last_good, settings
 from gateway.calendar import Calendar
 from gateway.catalogue import say
 from gateway.config import Config
-from gateway.moment import Moment, system_clock
+from gateway.moment import ClockState, Moment, system_clock
 
 FREE, FROZEN = 0, 1
 EVE_S = 86400.0  # what breaks on the eve of an exam is not mended in time (F13)
@@ -40,4 +40,9 @@ def why_frozen(config: Config, now: Moment, *, custody_ended: bool = False) -> s
         return None
     if calendar.span("custody", now, before_s=EVE_S) is None:
         return None
-    return say("custody, from {start} until a person ends it", start=f"{config.custody.start:%Y-%m-%d %H:%M}")
+    start = f"{config.custody.start:%Y-%m-%d %H:%M}"
+    if now.clock is not ClockState.SYNCHRONISED:
+        return say(
+            "the clock is not set by a time source: custody, from {start}, may be on; set the clock", start=start
+        )
+    return say("custody, from {start} until a person ends it", start=start)
