@@ -42,7 +42,5 @@ def why_frozen(config: Config, now: Moment, *, custody_ended: bool = False) -> s
         return None
     start = f"{config.custody.start:%Y-%m-%d %H:%M}"
     if now.clock is not ClockState.SYNCHRONISED:
-        return say(
-            "the clock is not set by a time source: custody, from {start}, may be on; set the clock", start=start
-        )
+        return say("the clock is not set by a time source: custody (from {start}) may be on; set it", start=start)
     return say("custody, from {start} until a person ends it", start=start)
