@@ -111,7 +111,10 @@ def test_the_reason_names_limit_mean_and_excess(tmp_path: Path) -> None:
     state = record(tmp_path / "state", loud)
     page = report(state, tmp_path / "out", "complaint", "--at", "2026-06-07 09:40")["page"]
 
-    assert "10 min LAeq (day) (by secondary publications): 2026-06-07 09:30 - 09:40: 64.1 dB(A) (+9.1 dB), limit 55 dB(A)" in page
+    assert (
+        "10 min LAeq (day) (by secondary publications): 2026-06-07 09:30 - 09:40: 64.1 dB(A) (+9.1 dB), limit 55 dB(A)"
+        in page
+    )
 
 
 def test_the_page_is_whole_and_hostile_names_stay_text(tmp_path: Path) -> None:
@@ -131,6 +134,35 @@ def test_no_meter_stands_there(tmp_path: Path) -> None:
     code = main(["report", "noise", "--state", str(state), "--device", "moon", "--out", str(tmp_path / "out")])
 
     assert code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("noise", "--from", "2026-06-09", "--to", "2026-06-01"), "the time ends before it begins"),
+        (("complaint", "--at", "nonsense"), "is no time such as"),
+        (("complaint", "--at", "2026-06-07 09:10", "--tolerance", "5x"), "a duration is a number and a unit"),
+        (("complaint", "--at", "2026-06-07 09:10", "--place", "moon"), "there are: gate (north gate)"),
+        (("day", "--day", "9000-01-01"), "is still to come"),
+        (("noise", "--from", "2026-06-07", "--out", "/proc/none"), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_reported(
+    words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a person got wrong is said in one line."""
+    state = record(tmp_path / "state", hours=0.1)
+
+    assert 1 == main(["report", *words, "--state", str(state), "--no-samples"])
+    assert said in capsys.readouterr().err
+
+
+def test_a_complaint_about_a_moment(tmp_path: Path) -> None:
+    """Without a tolerance it is about the minute of that moment."""
+    state = record(tmp_path / "state", loud)
+    page = report(state, tmp_path / "out", "complaint", "--at", "2026-06-07 09:40", "--tolerance", "0s")["page"]
+
+    assert "10 min LAeq (day) (by secondary publications): 2026-06-07 09:31 - 09:41" in page
 
 
 def test_samples_are_all_there(tmp_path: Path) -> None:

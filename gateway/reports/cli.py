@@ -38,8 +38,11 @@ def report_main(args: argparse.Namespace) -> int:
     identity = _identity(args.state)
     html = report.page(material, summaries, identity)
     folder = args.out or Path(f"report-{args.report}-{report.start:%Y%m%d-%H%M}")
-    for path in _write(folder, args, material, html, identity):
-        print(path)
+    try:
+        for path in _write(folder, args, material, html, identity):
+            print(path)
+    except OSError as error:
+        raise Refused(say("{file} cannot be written: {why}", file=folder, why=error.strerror)) from error
     return 0
 
 

@@ -121,8 +121,9 @@ def _asides(book: Book, name: str) -> list[Aside]:
 
 
 def whole_minutes(first: datetime, last: datetime) -> tuple[int, int]:
-    """Those that a time touches, seconds since 1970."""
-    return int(first.timestamp()) // MINUTE_S * MINUTE_S, -(-int(last.timestamp()) // MINUTE_S) * MINUTE_S
+    """Those that a time touches, one at least; seconds since 1970."""
+    begin_s = int(first.timestamp()) // MINUTE_S * MINUTE_S
+    return begin_s, max(begin_s + MINUTE_S, -(-int(last.timestamp()) // MINUTE_S) * MINUTE_S)
 
 
 def doubts_of(name: str, meter: Meter, book: Book, span: tuple[int, int], zone: tzinfo) -> tuple[str, ...]:

@@ -170,7 +170,10 @@ def so_far(state: Path, start: datetime, end: datetime) -> datetime:
     reader = MinutesReader(state)
     recorded = datetime.fromtimestamp(reader.newest() // 1000, end.tzinfo)
     reader.close()
-    last = max(now, recorded).replace(second=0, microsecond=0)
+    last = max(now, recorded)
+    if last < start:
+        raise Refused(say("{start} is still to come", start=f"{start:%Y-%m-%d %H:%M}"))
+    last = last.replace(second=0, microsecond=0)
     return max(start + timedelta(minutes=1), min(end, last))
 
 
