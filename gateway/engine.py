@@ -170,7 +170,7 @@ class Engine:
             Stored: self._stored,
             Accepted: self._accepted,
             NotTaken: self._not_taken,
-            RemoteSetting: lambda m: self.find_all(remote(m)),
+            RemoteSetting: self._remote,
             PathState: lambda m: self.find_all([path(m)]),
             Canary: self._canary,
             CertificateEnds: self._certificate,
@@ -432,6 +432,9 @@ class Engine:
             for name, watch in self.health.devices.items()
             if name in before
         }
+        sinks = _sinks(self.config)
+        self.links = {name: state for name, state in self.links.items() if name in sinks}
+        self.canaries = {name: canary for name, canary in self.canaries.items() if name in sinks}
         self.book.session = self.points.session
         known = self.watches
         self.watches = {
@@ -455,6 +458,10 @@ class Engine:
         finding = link(message)
         if finding is not None:
             self.find_all([finding])
+
+    def _remote(self, message: RemoteSetting) -> None:
+        if message.sink in _sinks(self.config):  # likewise
+            self.find_all(remote(message))
 
     def _certificate(self, message: CertificateEnds) -> None:
         page = self.book.pages.get(f"certificate-{message.sink}")

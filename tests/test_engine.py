@@ -23,10 +23,13 @@ from gateway.signing import make_receipt
 from gateway.values import (
     Accepted,
     BusState,
+    Canary,
+    CertificateEnds,
     ContactFault,
     Inbound,
     LineHealth,
     Lost,
+    RemoteSetting,
     SeenRetained,
     SinkState,
     StorageState,
@@ -441,18 +444,28 @@ def test_a_number_that_is_no_level_ends_nothing(tmp_path: Path, value: float) ->
     assert "latched_unacknowledged" == bench.state("leak-button")
 
 
-def test_what_was_under_way_from_a_device_that_left(tmp_path: Path) -> None:
-    """F14: a silent device is taken out of the file while the bus still waits for it: its last word ends nothing."""
-    bench = Bench(tmp_path)
+def test_what_was_under_way_from_what_left(tmp_path: Path) -> None:
+    """F14: a device, a broker, a platform taken out of the file while still at work: their last words end nothing."""
+    tables = '\n[mqtt]\nhost = "broker.example"\n[mqtt.second]\nhost = "other.example"\n'
+    bench = Bench(tmp_path, VENUE + tables)
     bench.found_safe()
+    bench.engine.handle(SinkState("mqtt", "connected", "", bench.now))
+    bench.engine.handle(SinkState("second", "connected", "", bench.now))
     parts = (Health({}, bench.now), Points(Board({}, bench.now), Calendar(bench.config), {}))
-    config = bench.config.model_copy(update={"device": {}, "rule": {}})
+    config = bench.config.model_copy(update={"device": {}, "rule": {}, "mqtt": None})
     bench.engine.handle(Reconfigured(Plan(config, "1" * 64, (), ()), *parts, bench.now))
     bench.engine.handle(Lost("gate-noise", "timeout", "", bench.now))
     bench.level(70.0)
     bench.engine.handle(LineHealth("gate-noise", "gate-noise", 100, 0, 10, 90, 0, None, None, bench.now))
+    for sink in ("mqtt", "second", "hj212-bureau"):
+        bench.engine.handle(SinkState(sink, "unreachable", "", bench.now))
+        bench.engine.handle(RemoteSetting(sink, "the clock", done=False, at=bench.now))
+        bench.engine.handle(CertificateEnds(sink, "ca.pem", "ca", 0, bench.now))
+        bench.engine.handle(Accepted(sink, 1, bench.now))
+        bench.engine.handle(Canary(sink, 0.1, bench.now))
     bench.press()
 
+    assert {} == bench.ask("status")["status"]["brokers"]
     assert "latched_unacknowledged" == bench.state("leak-button")
 
 
