@@ -343,6 +343,12 @@ def test_values_are_of_now(site: Site, age_s: int, sent: bool) -> None:
     assert sent == (upload is not None)
 
 
+def hasty(sink: Hj212Sink) -> Hj212Sink:
+    """Waits 0.2 s for an answer; less than the configuration allows."""
+    sink.link = replace(sink.link, terms=replace(sink.link.terms, over_time_s=0.2))  # type: ignore[arg-type]
+    return sink
+
+
 def test_an_answer_that_does_not_come(site: Site, platform: Platform) -> None:
     """Without an answer the same bytes come again ReCount times, then the link is begun anew; the cursor stays."""
     raws: list[bytes] = []
@@ -354,7 +360,7 @@ def test_an_answer_that_does_not_come(site: Site, platform: Platform) -> None:
 
     platform.answer = count
     site.live(1)
-    sink = site.sink(platform)
+    sink = hasty(site.sink(platform))
     with running(sink.run):
         until(lambda: sink._key is not None, 10, "the cursor")
         site.live(9)
@@ -367,12 +373,6 @@ def test_an_answer_that_does_not_come(site: Site, platform: Platform) -> None:
     assert raws[0] == raws[1]
     assert raws[1] != raws[2]
     assert ["connecting", "connected", "unreachable", "connected"] == site.states()[:4]
-
-
-def hasty(sink: Hj212Sink) -> Hj212Sink:
-    """Waits 0.2 s for an answer; less than the configuration allows."""
-    sink.link = replace(sink.link, terms=replace(sink.link.terms, over_time_s=0.2))  # type: ignore[arg-type]
-    return sink
 
 
 def test_a_platform_that_answers_nothing_keeps_its_files(site: Site, platform: Platform) -> None:
@@ -658,7 +658,7 @@ def test_a_platform_that_knows_no_2081(site: Site, platform: Platform) -> None:
     platform.answer = lambda said: said.cn != "2081"
     site.put(DAY_S)
     site.writer._turn()
-    with running(site.sink(platform).run):
+    with running(hasty(site.sink(platform)).run):
         until(lambda: len(platform.said("2011")) == 2, 15, "real-time values")
 
     assert 1 == len({said.qn for said in platform.said("2081")})
