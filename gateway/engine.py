@@ -441,7 +441,6 @@ class Engine:
             name: known[name] if name in known and known[name].config == contact else ContactWatch(name, contact)
             for name, contact in plan.config.contact.items()
         }
-        self.links = {name: state for name, state in self.links.items() if name in _sinks(plan.config)}
         self.acts.reconfigured()
         self.day.reconfigured(plan.config)
         self.lamps.forget()
