@@ -14,7 +14,9 @@ from rich.cells import cell_len, set_cell_size
 from gateway.catalogue import N_, say
 from gateway.config import seconds
 from gateway.control import ask
+from gateway.day.wording import STAGES
 from gateway.errors import Refused
+from gateway.lamp import PATTERNS, LampStep
 from gateway.vocabulary import word
 from gateway.why import limit_lines, why_lines
 
@@ -144,10 +146,24 @@ def status_lines(status: Mapping[str, Any]) -> Iterator[str]:
     width = max(map(cell_len, titles.values()))
     for key, value in status.items():
         title = set_cell_size(titles[key], width)
-        own = [say("no trouble")] if key == "storage" and not value else _card(value) if key == "card" else None
-        for line in own or _shown(value):
+        for line in _own(key, value) or _shown(value):
             yield f"{title}  {line}"
             title = " " * width
+
+
+def _own(key: str, value: Any) -> list[str] | None:
+    """What has words of its own; None where it has not."""
+    match key:
+        case "storage" if not value:
+            return [say("no trouble")]
+        case "card":
+            return _card(value)
+        case "stage" if value in STAGES:
+            return [say(STAGES[value])]
+        case "lamps" if value:
+            width = max(map(len, value))
+            return [f"{name:<{width}}  {say(PATTERNS[LampStep(step)].meaning)}" for name, step in value.items()]
+    return None
 
 
 _CARD = {
@@ -180,7 +196,7 @@ def _state(value: object) -> str:
         shown = say("{state}: {detail}", state=word(value["state"]), detail=value["detail"] or "-")
         if "canary_age_s" not in value:
             return shown
-        text = "{shown}; our own message came back {age:.0f} s ago, after {ms:.0f} ms"
+        text = N_("{shown}; our own message came back {age:.0f} s ago, after {ms:.0f} ms")
         return say(text, shown=shown, age=value["canary_age_s"], ms=value["round_trip_ms"])
     return word(value)
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from drivers.quantities import Stream
-from gateway.catalogue import say
+from gateway.catalogue import N_, say
 from gateway.config import Person, Station
 from gateway.errors import Refused
 from gateway.journal.chain import verify
@@ -136,7 +136,7 @@ class Door:
         if person is None or person.key is None:
             raise Refused(say("no person {by} with a key is in the configuration", by=repr(message.by)))
         if message.verb not in person.may:
-            text = "{by} may not {verb}; the configuration's may = [...] says who may"
+            text = N_("{by} may not {verb}; the configuration's may = [...] says who may")
             raise Refused(say(text, by=message.by, verb=message.verb))
         return person.key
 

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from gateway.catalogue import say
+from gateway.catalogue import N_, say
 from gateway.errors import Refused
 
 Mode = Literal["real", "simulated"]
@@ -61,7 +61,7 @@ class StateDirectory:
     def __init__(self, path: Path, mode: Mode) -> None:
         self.path = path
         if len(os.fsencode(path)) > LONGEST_PATH:
-            text = "the name of the state directory {path} is too long for the sockets in it; at most {most} bytes"
+            text = N_("the name of the state directory {path} is too long for the sockets in it; at most {most} bytes")
             raise Refused(say(text, path=path, most=LONGEST_PATH))
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._lock = _open(path / "lock")

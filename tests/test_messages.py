@@ -81,6 +81,29 @@ def test_no_message_hides_in_an_f_string() -> None:
     assert [] == hidden
 
 
+def test_no_message_hides_in_a_variable() -> None:
+    """A text that is first put into a name and then said is collected only when N_ marks it."""
+    hidden = [
+        f"{path.relative_to(CODE)}:{text.lineno}"
+        for path in CODE.rglob("*.py")
+        for function in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(function, ast.FunctionDef)
+        for text in _unmarked(function)
+    ]
+
+    assert [] == hidden
+
+
+def _unmarked(function: ast.FunctionDef) -> Iterator[ast.Constant]:
+    """Texts given to a name that `say` or `both` is then called with."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    said = {ast.unparse(call.args[0]) for call in calls if call.func.id in ("say", "both") and call.args}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and said & {ast.unparse(target) for target in node.targets}:
+            values = (node.value.body, node.value.orelse) if isinstance(node.value, ast.IfExp) else (node.value,)
+            yield from (value for value in values if isinstance(value, ast.Constant) and value.value)
+
+
 def test_nothing_stale_is_in_the_catalogue(collected: set[str], translated: dict[str, str]) -> None:
     """A message that the code no longer says is gone from the catalogue; `make messages` removes it."""
     assert [] == sorted(set(translated) - collected)

@@ -238,3 +238,13 @@ def test_when_a_broker_first_took_it(bench: Bench) -> None:
 
     assert told[0] == told[1]
     assert {bench.now.after(-10).text(bench.engine.book.zone)} == set(told[0].values())
+
+
+def test_status_has_words_for_every_code() -> None:
+    """Stage and lamp are codes in the data; people read what they mean."""
+    choose("en")
+
+    assert [
+        "stage of the exam  before the exam",
+        "lamps              b  long, short: a drill",
+    ] == list(local.status_lines({"stage": "before", "lamps": {"b": "drill"}}))

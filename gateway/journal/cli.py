@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from gateway.catalogue import say
+from gateway.catalogue import N_, say
 from gateway.errors import Refused
 from gateway.journal.reader import EventReader
 from gateway.journal.restore_cli import backup_main, restore_main
@@ -149,14 +149,11 @@ def _verify(args: argparse.Namespace) -> int:
         print(json.dumps(said))
         return 1 if bad else 0
     if verdict.after is not None:
-        how = (
-            "it follows {file}"
-            if verdict.joined
-            else "it follows {file}, which could not be read: not proven to join it"
-        )
+        unread = N_("it follows {file}, which could not be read: not proven to join it")
+        how = N_("it follows {file}") if verdict.joined else unread
         print(say(how, file=verdict.after))
     if verdict.aged is not None:
-        text = "{total} events until {until} aged out before these, as event {number} states and signs"
+        text = N_("{total} events until {until} aged out before these, as event {number} states and signs")
         print(say(text, total=verdict.aged.total, until=verdict.aged.until, number=verdict.aged.number))
     if first is None:
         print(say("{count} events: none removed, altered, reordered, inserted or forked", count=verdict.events))

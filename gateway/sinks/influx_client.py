@@ -19,7 +19,7 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
 
 from gateway import config
-from gateway.catalogue import say
+from gateway.catalogue import N_, say
 from gateway.sinks.troubles import LinesRefused, LinkLost, State
 
 MILLISECONDS: Any = "ms"  # the client annotates a class where it wants one of its strings
@@ -75,15 +75,15 @@ class Database:
             case 401:
                 return LinkLost("refused", say("{where} does not accept the token: {why}", **where))
             case 403:
-                text = "the token may not write to bucket {bucket} at {where}: {why}"
+                text = N_("the token may not write to bucket {bucket} at {where}: {why}")
                 return LinkLost("refused", say(text, bucket=self._bucket, **where))
             case 404:
-                text = "{where} has no such bucket or organisation ({bucket}): {why}"
+                text = N_("{where} has no such bucket or organisation ({bucket}): {why}")
                 return LinkLost("refused", say(text, bucket=self._bucket, **where))
             case 408 | 429:
                 pass
             case status if 300 <= status < 500:
-                text = "{where} does not answer as InfluxDB does ({status} {why}): is the address right?"
+                text = N_("{where} does not answer as InfluxDB does ({status} {why}): is the address right?")
                 return LinkLost("refused", say(text, status=status, **where))
         text = say("{where} cannot take anything now ({status} {why})", status=error.status, **where)
         return LinkLost("unreachable", text, _rest_s(error))

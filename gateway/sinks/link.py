@@ -25,7 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway import config
-from gateway.catalogue import say
+from gateway.catalogue import N_, say
 from gateway.moment import NANO, ClockState, Moment
 from gateway.sinks.troubles import REFUSALS, LinkLost, explained, other_version, refused
 
@@ -259,7 +259,9 @@ class Link:
             return LinkLost("refused", other_version(self._where))
         why = self._complaint or (str(self._gone) if self._gone is not None else "")
         if self._tls and self._connack is None:  # the same, when our CONNECT crossed its alert
-            text = "{where} ended the secure connection before it answered ({why}): does it want another certificate?"
+            text = N_(
+                "{where} ended the secure connection before it answered ({why}): does it want another certificate?"
+            )
             return LinkLost("bad-certificate", say(text, where=self._where, why=why))
         return LinkLost("unreachable", say("the connection to {where} broke ({why})", where=self._where, why=why))
 
