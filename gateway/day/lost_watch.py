@@ -20,7 +20,7 @@ from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, Moment
 from gateway.rules import Rule
 from gateway.venue import Venue
-from gateway.wording import Text
+from gateway.wording import HAPPENED, Text
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class LostWatch:
             if cause not in self._said or not self._said[cause].active:
                 raise Refused(say("nothing was entered that could be over"))
             self._said[cause] = Seen(cause, "order", False, now)
-        what = both(CAUSES[cause]) if kind in _BEGIN else both("{cause}: {over}", cause=both(CAUSES[cause]), over="-")
+        what = both(CAUSES[cause]) if kind in _BEGIN else both(HAPPENED["cleared"], what=both(CAUSES[cause]))
         yield self._record(what, kind, {"entry": kind, "by": by}, now, Given(by=by, note=note, reason=kind))
         yield from self.tick(now)
 
