@@ -256,7 +256,7 @@ class Engine:
                 self.gates[name] = known
                 continue
             self.gates[name] = Gate(name, table, every_s, self.book.zone)
-            self.gates[name].begin(self.book.pages[f"screening-{name}"], now, self.points.calendar)
+            self.gates[name].begin(self.book.pages, now, self.points.calendar)
 
     def start(self, now: Moment) -> None:
         """Say again what stands, and publish every state there is."""

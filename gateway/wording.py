@@ -87,6 +87,7 @@ GATE_OVERDUE = N_("No. {number} at {place} still waits for the second measuremen
 GATE_QUEUE = N_(
     "{place}: {remaining} still to come at {rate} a minute: the last one enters {late} min after {session} begins"
 )
+GATE_COUNTED = N_("{place}: {persons} persons so far before {session}, {again} to be measured again")
 GATE_STOPPED = N_(
     "{place}: {remaining} still to come, fewer than {least} came in five minutes, and {session} begins in {left} min"
 )

@@ -15,6 +15,7 @@ from gateway.screening.persons import Person
 
 RATE_S = 300.0  # throughput is that of the last five minutes …
 RATE_LEAST = 20  # … and is not told before so many came
+NOTED_S = 300.0  # so often the count is put on record, so that a restart knows most of it
 LATE_S = 30.0  # after an entrance opened: who begins to look then has missed nobody yet
 HURRY_S = 600.0  # with hardly anybody coming, and a session so near, the queue is told anyway
 
@@ -77,6 +78,7 @@ class Queue:
     whole: bool = True  # nobody can have come unseen since then
     open: bool = False
     _start_s: float | None = None
+    _noted: tuple[int, int] | None = None  # when the count was last put on record (in NOTED_S since 1970), and what
     _times: deque[float] = field(default_factory=deque)  # s, monotonic, of the last persons
 
     def add(self, person: Person) -> None:
@@ -118,12 +120,29 @@ class Queue:
             return None
         return len(self._times) / max(60.0, min(RATE_S, now_s - self._times[0])) * 60
 
+    def to_be_noted(self, now: Moment) -> bool:
+        """Whether the count is due to be put on record: it has grown, and the time is up."""
+        slot = now.wall_ns // round(NOTED_S * NANO)
+        before = self._noted or (slot, 0)
+        if before[0] == slot:
+            self._noted = before
+            return False
+        self._noted = (slot, self.count.persons)
+        return self.open and before[1] != self.count.persons
+
     # ---- over a restart ------------------------------------------------------------------------------------------
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any] | None:
+        """None before the first session."""
+        if self._start_s is None:
+            return None
         return {"session": self.session, "start": self._start_s, "count": asdict(self.count)}
 
     def recall(self, written: Mapping[str, Any]) -> None:
-        """As last written; who came since then, or while nothing ran, was not seen. Raises as a constructor does."""
-        self._start_s = None if written["start"] is None else float(written["start"])
-        self.session, self.count, self.whole = written["session"], Count(**written["count"]), False
+        """As last written; who came since then, or while nothing ran, was not seen. Of two writings the later one
+        counts. Raises KeyError, TypeError, ValueError for what is none.
+        """
+        start_s, count = float(written["start"]), Count(**written["count"])
+        if (start_s, count.persons) > (self._start_s or 0.0, self.count.persons):
+            self._start_s, self.session, self.count = start_s, str(written["session"]), count
+        self.whole = False

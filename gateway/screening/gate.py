@@ -34,7 +34,16 @@ from gateway.screening.persons import Peaks, Person, judge
 from gateway.screening.second import Waiting
 from gateway.values import Reading, Readings, Severity
 from gateway.vocabulary import SCREENED
-from gateway.wording import GATE_DEVICE, GATE_OVERDUE, GATE_PERSON, GATE_QUEUE, GATE_SECOND, GATE_STOPPED, Text
+from gateway.wording import (
+    GATE_COUNTED,
+    GATE_DEVICE,
+    GATE_OVERDUE,
+    GATE_PERSON,
+    GATE_QUEUE,
+    GATE_SECOND,
+    GATE_STOPPED,
+    Text,
+)
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +126,8 @@ class Gate:
         yield from self._close_quarter(now)
         silent = self._seen is None or now.seconds_since(self._seen) > SILENT_S + self.every_s
         yield self._late(self.queue.look(now, calendar, silent=silent), now)
+        if self.queue.to_be_noted(now):
+            yield self._counted_so_far(now)
         for number in self.waiting.overdue(now, self.settings.second_within):
             yield self._person_find(Signal.PRESS, now, both(GATE_OVERDUE, number=number, place=self.place), None)
 
@@ -172,14 +183,17 @@ class Gate:
         memory = {"waiting": self.waiting.to_json(), "queue": self.queue.to_json()}
         return Finding(f"screening-{self.name}", signal, now, evidence, given or Given(), memory=memory)
 
-    def begin(self, page: Page, now: Moment, calendar: Calendar) -> None:
-        """After a restart: the numbers of today, who waits, and how many had come, as the alarm's page kept them."""
-        if page.memory is not None:
+    def begin(self, pages: Mapping[str, Page], now: Moment, calendar: Calendar) -> None:
+        """After a restart: the numbers of today, who waits, and how many had come, as the alarms' pages kept them."""
+        for name in (f"screening-{self.name}", f"screening-{self.name}-queue"):
+            kept = pages[name].memory or {}
             try:
-                self.waiting = Waiting.from_json(page.memory["waiting"], now)
-                self.queue.recall(page.memory["queue"])
+                if kept.get("waiting") is not None:
+                    self.waiting = Waiting.from_json(kept["waiting"], now)
+                if kept.get("queue") is not None:
+                    self.queue.recall(kept["queue"])
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                log.warning("event=bad-memory alarm=%s error=%r", page.definition.name, str(error))
+                log.warning("event=bad-memory alarm=%s error=%r", name, str(error))
         self.queue.look(now, calendar, silent=False)
 
     # ---- the thermometer and the queue ---------------------------------------------------------------------------
@@ -210,6 +224,17 @@ class Gate:
             return both(GATE_STOPPED, least=RATE_LEAST, left=f"{forecast.left_s / 60:.0f}", **words)
         late = f"{forecast.late_s / 60:.0f}"
         return both(GATE_QUEUE, rate=f"{forecast.per_minute:.1f}", late=late, **words)
+
+    def _counted_so_far(self, now: Moment) -> Finding:
+        count, session = self.queue.count, self.queue.session or "-"
+        persons = f"{count.persons}" if self.queue.whole else f"≥ {count.persons}"
+        what = both(GATE_COUNTED, place=self.place, persons=persons, again=count.again, session=session)
+        memory = {"queue": self.queue.to_json()}
+        details = {"persons": count.persons, "again": count.again, "whole": self.queue.whole}
+        evidence = Evidence(what, reason="counted", details=details)
+        return Finding(
+            f"screening-{self.name}-queue", Signal.UPDATE, now, evidence, Given(reason="counted"), memory=memory
+        )
 
     # ---- counts --------------------------------------------------------------------------------------------------
 
