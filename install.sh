@@ -178,7 +178,7 @@ restart() {
     "$SYSTEMCTL" restart --no-block "$UNIT"
 }
 
-healthy() { # ready in time, and then the same process for HEALTH_S seconds
+healthy() { # ready in time, then the same process for HEALTH_S seconds, and it answers
     waited=0
     crashes=$(property NRestarts)
     until [ "$(property ActiveState)" = active ]; do
@@ -194,6 +194,8 @@ healthy() { # ready in time, and then the same process for HEALTH_S seconds
         waited=$((waited + 1))
         [ "$(property ActiveState)" = active ] && [ "$(property MainPID)" = "$pid" ] || return 1
     done
+    # A gateway that nobody at the venue can ask or acknowledge is none.
+    [ -n "$ROOT" ] || "$PROGRAM/current/bin/venue-gateway" status --state "$STATE" >/dev/null || return 1
 }
 
 prune() { # keeps the version in force and the one before
