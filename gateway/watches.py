@@ -125,13 +125,16 @@ class ContactWatch:
             )
 
     def take(self, message: Edge | ContactFault) -> Iterator[Finding]:
-        """A raw level, or the pin lost or found again."""
+        """A raw level, or the pin lost or found again. Of a line that a reload took away nothing counts."""
+        lines = 1 if self.config.pin_other is None else 2
         if isinstance(message, Edge):
+            if message.line >= lines:
+                return
             self.filter.feed(message.line, message.level, message.at.mono_ns, message.source)
             if message.source == "edge":
                 self._chatter.edge(message.at.mono_ns)
             return
-        for line in message.lines:
+        for line in (line for line in message.lines if line < lines):
             self.filter.lose(line, message.at.mono_ns)
         if message.error != self.error:
             self.error = message.error

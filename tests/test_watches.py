@@ -8,6 +8,7 @@ import pytest
 from asyncapi import problems
 
 from gateway.payloads import encode
+from gateway.values import ContactFault, Edge
 from tests.kit_engine import VENUE, Bench
 
 
@@ -55,3 +56,14 @@ def test_the_state_of_every_contact_is_as_described(bench: Bench) -> None:
     assert ("sealed", None) == (states["door"]["seal"], states["leak-button"]["seal"])
     for name, state in states.items():
         assert [] == problems(f"exam/v1/zj-no1/custody/contact/{name}", encode(state))
+
+
+def test_the_last_word_of_a_line_that_a_reload_took_away(bench: Bench) -> None:
+    """F14: a contact that has one pin now may still be told of its second one: that moves and ends nothing."""
+    bench.engine.handle(Edge("door", 1, True, bench.now, "edge"))
+    bench.engine.handle(ContactFault("door", "busy", bench.now, lines=(1,)))
+    bench.engine.handle(ContactFault("door", None, bench.now, lines=()))
+    bench.lines("door", True)
+    bench.wait(1)
+
+    assert "active_unacknowledged" == bench.state("door")
