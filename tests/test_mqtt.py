@@ -395,6 +395,42 @@ def test_a_refused_topic_is_named_and_holds_up_no_other(
         assert [other.number] == venue.accepted()
 
 
+def test_a_branch_that_is_refused_in_silence_stays_refused(
+    venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C14: over 3.1.1 a branch that the access list refuses is told before anything happens in it, and goes on to be
+    told whatever is acknowledged, over a new connection too: else its alarm would never have the time to be raised.
+    """
+    monkeypatch.setattr("gateway.sinks.mqtt.ECHO_S", 0.3)
+    acl = tmp_path / "acl"
+    rights = (
+        "topic read exam/v1/zj-no1/#\ntopic write exam/v1/zj-no1/environment/#\ntopic write exam/v1/zj-no1/status\n"
+    )
+    acl.write_text(rights)
+    with (
+        Broker(tmp_path, f"acl_file {acl}") as broker,
+        Proxy(broker.port) as proxy,
+        venue.delivering(proxy.port, "3.1.1") as pump,
+    ):
+        pump.retain("custody/alarm/door", b'{"state":"normal"}')
+        pump.retain("environment/alarm/noise", b'{"state":"normal"}')
+        told = until(lambda: venue.states()[-1] == "refused" and venue.heard(SinkState)[-1].detail)
+        since = len(venue.states())
+        venue.press(pump)
+        until(lambda: len(venue.heard(NotTaken)) > 1, 10)
+        proxy.cut()
+        until(lambda: len(venue.heard(NotTaken)) > 2, 10)
+        states = set(venue.states()[since:])
+        broker.stop()
+        acl.write_text(f"{rights}topic write exam/v1/zj-no1/custody/#\n")
+        broker.start()
+        until(lambda: venue.states()[-1] == "connected", 15)
+
+    assert "custody/alarm/+" in told
+    assert "environment" not in told
+    assert "connected" not in states
+
+
 def test_branches_are_proven_over_3_1_1(venue: Venue, broker: Broker) -> None:
     """A branch that gave back our event is named in the sink's state."""
     with venue.delivering(broker.port, "3.1.1") as pump:

@@ -1,6 +1,7 @@
 """Our retained states at the broker: sent again after connecting, and recognised when they come back."""
 
 import pytest
+from kit_mqtt import NOW
 
 from gateway.payloads import Below
 from gateway.sinks.retained import ECHOES, Retained
@@ -59,7 +60,7 @@ def test_what_the_broker_holds_is_ours_when_this_run_sent_it() -> None:
     retained = Retained()
     retained.put("a", b"1")
     for message in sent(retained):
-        retained.acked(message, taken=True)
+        retained.acked(message, NOW, taken=True)
     retained.put("a", b"2")
     sent(retained)
 
@@ -76,13 +77,13 @@ def test_what_the_broker_never_took_may_be_of_a_run_before() -> None:
     retained.put("a", b"1")
     sent = retained.next()
     assert sent is not None
-    retained.acked(sent, taken=True)
+    retained.acked(sent, NOW, taken=True)
     first = retained.known("a")
     retained.connected()
     retained.put("a", b"2")
     sent = retained.next()
     assert sent is not None
-    retained.acked(sent, taken=True)
+    retained.acked(sent, NOW, taken=True)
 
     assert [False, True, False] == [first, retained.known("a"), retained.known("b")]
     assert retained.is_ours("a", b"1", retained=True)  # of the beginning, told late
@@ -105,8 +106,8 @@ def test_a_refused_state_has_no_copy() -> None:
     retained = Retained()
     retained.put("a", b"1")
     (message,) = sent(retained)
-    retained.acked(message, taken=False)
-    retained.acked(message, taken=False)
+    retained.acked(message, NOW, taken=False)
+    retained.acked(message, NOW, taken=False)
 
     assert not retained.is_ours("a", b"1", retained=False)
 

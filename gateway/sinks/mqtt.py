@@ -90,6 +90,7 @@ class MqttPump:
 
         self._echo = settings.version == "3.1.1"
         echo_s = ECHO_S / clock.pause(1.0)  # real seconds: that is the network
+        self._echo_ns = round(echo_s * NANO)
         self._outbox = Outbox(echo=self._echo, echo_s=echo_s)
         self._retained = Retained()
         self._telemetry = Telemetry(Allowance(settings.backlog_rate))
@@ -338,7 +339,7 @@ class MqttPump:
             self._tell(Accepted(self.name, event.number, now))
 
     def _state_acked(self, state: Below, code: int) -> None:
-        self._retained.acked(state, taken=code < REFUSED_FROM)
+        self._retained.acked(state, self._clock.now(), taken=code < REFUSED_FROM)
 
     # ---- what comes back -----------------------------------------------------------------------------------------
 
@@ -367,7 +368,10 @@ class MqttPump:
                 self._proven(link, below)
         elif rest.startswith("reading/"):
             self._echoed_reading(link, message.payload)
-        elif not self._retained.is_ours(below, message.payload, retained=message.retained):
+        elif self._retained.is_ours(below, message.payload, retained=message.retained):
+            if not message.retained:
+                self._report.heard(_branch(below))
+        else:
             known = self._retained.known(below)
             self._tell(SeenRetained(self.name, below, message.payload, now, live=not message.retained, known=known))
 
@@ -390,7 +394,7 @@ class MqttPump:
 
     def _proven(self, link: Link, topic: str) -> None:
         """The branch gave back what is ours: no need to read it any longer."""
-        self._report.well(topic)
+        self._report.heard(topic)
         link.unsubscribe([f"{self._origin.root}/{topic}"])
         self._report.connected()
 
@@ -402,6 +406,8 @@ class MqttPump:
             for number in numbers:
                 self._tell(NotTaken(self.name, number, None, now))
             self._report.silent(f"{stream}/event")
+        for topic in self._retained.unanswered(now, self._echo_ns):
+            self._report.silent(_branch(topic))
         for stream, parcel in self._echoes.overdue(now):
             self._telemetry.acked(parcel, taken=False)
             self._report.silent(f"{stream}/reading/+")
@@ -410,7 +416,7 @@ class MqttPump:
         """Our own come back, and nobody else's."""
         under_way_s = None if message.retained else self._birth.came_back(message.payload, now)
         if under_way_s is not None:
-            self._report.well(CANARY)
+            self._report.heard(CANARY)
             self._tell(Canary(self.name, self._clock.pause(under_way_s), now))
         elif self._birth.seen(message.payload, now, retained=message.retained):
             self._report.twin()
@@ -423,6 +429,12 @@ class MqttPump:
             case "lost":
                 text = say("{where} passes on nothing any more: what we publish does not come back", where=self._where)
                 raise LinkLost("unreachable", text)
+
+
+def _branch(topic: str) -> str:
+    """Of a state below the root, as an access list names it: `custody/alarm/+`."""
+    stream, kind, *name = topic.split("/")[:3] if "/" in topic else (topic, "")
+    return f"{stream}/{kind}/+" if name else topic
 
 
 def _stream(topic: str) -> Stream | None:

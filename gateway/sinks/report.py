@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 TAKEN_WITHIN_S = 600.0  # a session that is taken over again within so long has another owner
 TWIN_EVERY_S = 60.0  # told at most so often
+MOST_NAMED = 4  # topics in one sentence
 
 
 class Report:
@@ -35,6 +36,7 @@ class Report:
         self._now = now
         self._proven = proven
         self._troubles: dict[str, str] = {}  # topic: what the broker will not have
+        self._silent: dict[str, None] = {}  # topics that it took and did not give back, in that order
         self._told: SinkState | None = None
         self._taken: Moment | None = None
         self._twin: Moment | None = None
@@ -45,13 +47,19 @@ class Report:
             self._say("connecting", "")
 
     def begun(self) -> None:
-        """A new connection: what the last one was refused is to be found out anew."""
+        """A new connection: what the last one was refused is to be found out anew. What did not come back has not yet
+        done so because it is new: else a broker that refuses a branch in silence were well after each connecting.
+        """
         self._troubles.clear()
         self.connected()
 
     def connected(self) -> None:
-        if self._troubles:
-            self._say("refused", "; ".join(self._troubles.values()))
+        troubles = list(self._troubles.values())
+        if self._silent:
+            text = "what we publish to {topic} does not come back: the broker's access list refuses it"
+            troubles.insert(0, say(text, topic=_first(list(self._silent), ", ")))
+        if troubles:
+            self._say("refused", _first(troubles, "; "))
         else:
             self._say("connected", self._where)
 
@@ -59,7 +67,7 @@ class Report:
         """Whether trying again soon changes nothing."""
         # Some brokers end the connection over a topic that they refuse: that is the news then.
         state = "refused" if self._troubles else lost.state
-        self._say(state, "; ".join((*self._troubles.values(), lost.detail)))
+        self._say(state, "; ".join((_first(list(self._troubles.values()), "; "), lost.detail)).removeprefix("; "))
         if isinstance(lost, TakenOver):
             now = self._now()
             if self._taken is not None and now.seconds_since(self._taken) < TAKEN_WITHIN_S:
@@ -87,11 +95,15 @@ class Report:
             self.connected()
 
     def silent(self, topic: str) -> None:
-        """What we published was acknowledged and did not come back."""
-        self.trouble(
-            topic,
-            say("what we publish to {topic} does not come back: the broker's access list refuses it", topic=topic),
-        )
+        """What we published was acknowledged and did not come back. Only `heard` ends it: no PUBACK does."""
+        self._silent[topic] = None
+        self.connected()
+
+    def heard(self, topic: str) -> None:
+        """What we published came back."""
+        if topic in self._silent:
+            del self._silent[topic]
+            self.connected()
 
     def twin(self) -> None:
         """Another run speaks on our `status`."""
@@ -119,3 +131,10 @@ class Report:
             log.info("event=sink sink=%s state=%s detail=%r", self._sink, state, detail)
         self._told = told
         self._tell(told)
+
+
+def _first(named: list[str], between: str) -> str:
+    """A broker may refuse a hundred topics: people read the first."""
+    more = len(named) - MOST_NAMED
+    shown = between.join(named[:MOST_NAMED])
+    return shown if more <= 0 else say("{named} and {more} more", named=shown, more=more)

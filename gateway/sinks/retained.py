@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from gateway.moment import Moment
 from gateway.payloads import Below
 
 ECHOES = 16  # publications of one topic whose copy may still be under way
@@ -29,6 +30,7 @@ class Retained:
     def __init__(self) -> None:
         self._states: dict[str, State] = {}
         self._dirty: dict[str, None] = {}  # topics in the order in which they changed
+        self._awaited: dict[str, int] = {}  # topic: mono_ns of the PUBACK whose copy has not come back yet
 
     def put(self, topic: str, payload: bytes) -> None:
         """The newest wins; an empty payload, which would delete the state at the broker, is refused."""
@@ -43,6 +45,7 @@ class Retained:
         for state in self._states.values():
             state.dirty, state.before = True, state.held
         self._dirty = dict.fromkeys(self._states)
+        self._awaited.clear()
 
     def next(self) -> Below | None:
         """The state to publish now, retained."""
@@ -55,13 +58,22 @@ class Retained:
         state.sent.append(state.latest)
         return Below(topic, state.latest)
 
-    def acked(self, message: Below, *, taken: bool) -> None:
+    def acked(self, message: Below, now: Moment, *, taken: bool) -> None:
         """PUBACK. A refused one has no copy to wait for."""
         state = self._states[message.topic]
         if taken:
             state.held = message.payload
+            if message.payload in state.sent:
+                self._awaited.setdefault(message.topic, now.mono_ns)
         elif message.payload in state.sent:
             state.sent.remove(message.payload)
+
+    def unanswered(self, now: Moment, wait_ns: int) -> list[str]:
+        """Topics of which an acknowledged state has not come back for so long; each is named once."""
+        found = [topic for topic, acked_ns in self._awaited.items() if now.mono_ns - acked_ns >= wait_ns]
+        for topic in found:
+            del self._awaited[topic]
+        return found
 
     def known(self, topic: str) -> bool:
         """Whether the broker had taken this topic from us before this connection; else it may be of a run before."""
@@ -84,4 +96,5 @@ class Retained:
         while state.sent.popleft() != payload:
             pass  # one that never came: refused without a word, or lost with the connection before
         state.held = payload
+        self._awaited.pop(topic, None)
         return True
