@@ -17,9 +17,10 @@ from gateway.errors import ConfigError, Refused, Unavailable
 from gateway.figures_parser import add_figures_parser
 from gateway.journal.parser import add_journal_parser, add_replace_parser
 from gateway.reports.parser import add_report_parser
-from gateway.state import default_state
+from gateway.state import default_state, may_look_into
 from gateway.survey_parser import add_survey_parsers
 
+READ_THE_RECORD = ("gateway.journal.", "gateway.reports.", "gateway.day.", "gateway.figures_cli", "gateway.freeze")
 DONE, FAILED, USAGE, CONFIG_UNUSABLE = 0, 1, 2, 78
 
 
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(words)
     module, _, function = args.handler.partition(":")
     try:
+        if module.startswith(READ_THE_RECORD):
+            may_look_into(args.state)
         return int(getattr(importlib.import_module(module), function)(args))
     except (Refused, Unavailable) as error:
         print(f"venue-gateway: {error} [{code_of(error)}]", file=sys.stderr)
@@ -39,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"venue-gateway: {error} [{code_of(error)}]", file=sys.stderr)
         return CONFIG_UNUSABLE
+    except PermissionError as error:  # of a service's file: its folder is not everybody's
+        refused = Refused(say("you may not look into {folder}: begin the command with sudo", folder=error.filename))
+        print(f"venue-gateway: {refused} [{code_of(refused)}]", file=sys.stderr)
+        return FAILED
     except BrokenPipeError:  # `journal tail | head`: the reader has what it wanted
         sys.stderr.close()
         return DONE

@@ -18,6 +18,8 @@ EVE_S = 86400.0  # what breaks on the eve of an exam is not mended in time (F13)
 def frozen_main(args: argparse.Namespace) -> int:
     """Prints why not, or that nothing is in the way; 1 or 0. Of a broken file's last good one too: that is in force."""
     now = system_clock().now()
+    if args.config.exists():
+        args.config.open("rb").close()  # what may not be read says nothing: PermissionError
     files = [settings.check(args.config)]
     files += [settings.check_bytes(data, args.config) for data in last_good.recall(args.state)]
     configs = [armed.merge(file.usable, args.state) for file in files if file.usable is not None]

@@ -52,6 +52,12 @@ def _may_use(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
 
 
+def may_look_into(state: Path) -> None:
+    """Raises Refused where there is a state directory and it is another user's: else it would seem to be empty."""
+    if os.access(state, os.F_OK) and not os.access(state, os.R_OK | os.X_OK):
+        raise Refused(say("you may not look into {folder}: begin the command with sudo", folder=state))
+
+
 class StateDirectory:
     """Claims the directory for this process until it ends; `Refused` says who has it or what it has served for.
 

@@ -1,6 +1,7 @@
 """A gateway started for real, as a process, on a broken configuration: the button works, and it says so."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli import main
 from gateway.errors import Refused
 from gateway.state import StateDirectory, spare_socket_path
 
@@ -102,3 +104,31 @@ def test_nothing_to_run_on_ends_with_78(tmp_path: Path) -> None:
     assert 78 == ended.returncode
     assert "venue.toml:1" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("journal", "verify"), ("report", "day"), ("report", "drill"), ("figures",), ("frozen", "venue.toml")]
+)
+def test_another_users_record_is_no_empty_record(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without sudo beside an installed service: one sentence with the remedy; never 'no record', never a traceback."""
+    monkeypatch.setattr("os.access", lambda _, mode: mode == os.F_OK)
+
+    assert 1 == main([*words, "--state", str(tmp_path), "--lang", "en"])
+    assert f"you may not look into {tmp_path}: begin the command with sudo" in capsys.readouterr().err
+
+
+def test_a_file_that_may_not_be_read_is_said_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """F13: `frozen` does not take a configuration that it may not read for one without an exam."""
+
+    def forbidden(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "venue.toml").touch()
+    monkeypatch.setattr(Path, "open", forbidden)
+
+    assert 1 == main(["frozen", str(tmp_path / "venue.toml"), "--state", str(tmp_path), "--lang", "en"])
+    assert "venue.toml: begin the command with sudo" in capsys.readouterr().err
