@@ -11,16 +11,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from drivers.base import quantity_of
+from drivers.quantities import QUANTITIES
 from gateway.alarm_words import Definition, Given, Signal
-from gateway.calibration import MOST_DRIFT_DB, REFERENCE_DB, Book, Check, Interval
+from gateway.calibration import MOST_DRIFT_DB, OFF_S, REFERENCE_DB, Book, Check, Interval
 from gateway.catalogue import N_, both, say
 from gateway.errors import Refused
 from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, Moment
 from gateway.noise import is_noise
-from gateway.values import Command, Event
+from gateway.values import Command, Event, Reading, Readings
 from gateway.venue import Venue
 from gateway.wording import Text
 
@@ -46,6 +49,7 @@ class Calibrating:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self._begun: dict[str, Moment] = {}
+        self._held: dict[str, Moment] = {}  # until when levels do not count
 
     def definitions(self) -> Iterator[tuple[Definition, Text]]:
         for name in self._meters():
@@ -63,15 +67,29 @@ class Calibrating:
         interval = self._interval(check)
         venue.find_all([_finding(command, check, interval)])
         self._begun.pop(name, None)
-        venue.out.calibrating(name, None)
+        self._hold(name, command.at.after(OFF_S))
         drift = None if interval is None else interval.drift
         what = said_of(check, drift)
         return {"device": name, "level": check.level, "drift": drift, "text": say(what[0], **what[1])}
 
+    def counted(self, message: Readings) -> Readings:
+        """What limits may see of a device: with a calibrator on the microphone no level, or it would raise alarms."""
+        until = self._held.get(message.device)
+        if until is None:
+            return message
+        if message.readings[0].at.seconds_since(until) >= 0:
+            del self._held[message.device]
+            return message
+        return replace(message, readings=tuple(reading for reading in message.readings if not _is_level(reading)))
+
+    def _hold(self, name: str, until: Moment) -> None:
+        self._held[name] = until
+        self._venue.out.calibrating(name, until)
+
     def _begin(self, command: Command, name: str) -> dict[str, Any]:
         venue, now = self._venue, command.at
         self._begun[name] = now
-        venue.out.calibrating(name, now.after(LONGEST_S))
+        self._hold(name, now.after(LONGEST_S))
         words = _words(name, command.by)
         evidence = Evidence(both(BEGUN, **words), reason="calibration-begun")
         given = Given(by=command.by, note=command.note, reason="calibration-begun")
@@ -110,6 +128,11 @@ class Calibrating:
     def _meters(self) -> set[str]:
         names = {name.partition("/")[0] for name in self._venue.points.board.names() if is_noise(name)}
         return names & set(self._venue.config.device)
+
+
+def _is_level(reading: Reading) -> bool:
+    quantity = quantity_of(reading.point.partition("/")[2])
+    return quantity is not None and QUANTITIES[quantity].kind == "noise"
 
 
 def page_of(device: str) -> str:

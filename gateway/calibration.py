@@ -17,6 +17,7 @@ from gateway.config_noise import Certificate
 
 REFERENCE_DB = 94.0
 MOST_DRIFT_DB = 0.5
+OFF_S = 30  # after the entry, within which the calibrator comes off the microphone
 
 NO_METER = "not-a-sound-level-meter"  # a transmitter: by its driver
 NO_CERTIFICATE = "no-certificate"
@@ -100,7 +101,7 @@ class Book:
 
     def calibrating(self, device: str) -> list[tuple[int, int]]:
         """When the calibrator was on: such minutes are no measurement of the venue (`noise.set_aside`)."""
-        return [(check.at_s - check.lasted_s, check.at_s) for check in self.of(device) if check.lasted_s]
+        return [(check.at_s - check.lasted_s, check.at_s + OFF_S) for check in self.of(device) if check.lasted_s]
 
 
 @dataclass(frozen=True, slots=True)

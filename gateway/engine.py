@@ -285,7 +285,7 @@ class Engine:
         if message.device not in self.health.devices:
             return  # its device left with the last reload, and this answer was still under way
         self.out.readings(message)
-        self.points.take(message)
+        self.points.take(self.calibrating.counted(message))
         for gate in self.gates.values():
             if gate.device == message.device:
                 self._screened(gate.take(message))

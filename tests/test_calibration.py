@@ -13,7 +13,7 @@ from kit_settings import GOOD
 from drivers.base import Quality
 from gateway import settings
 from gateway.calibrating import book_of
-from gateway.calibration import Book, Check, Interval, Meter, doubts
+from gateway.calibration import OFF_S, Book, Check, Interval, Meter, doubts
 from gateway.config_noise import Certificate
 from gateway.minute_maker import MinuteMaker
 from gateway.moment import Moment
@@ -103,11 +103,11 @@ def test_a_check_is_an_event(tmp_path: Path) -> None:
     found = [p for e in bench.out.made for p in problems(f"exam/v1/zj-no1/{e.stream}/event", e.body)]
     assert [] == [problem for problem in found if "$.run" not in problem]  # the bench's runs have short names
     assert ["void", "open"] == [interval.state for interval in checks.intervals("gate-noise")]
-    assert [(c.at_s - 300, c.at_s) for c in checks.of("gate-noise")] == checks.calibrating("gate-noise")
+    assert [(c.at_s - 300, c.at_s + OFF_S) for c in checks.of("gate-noise")] == checks.calibrating("gate-noise")
 
 
 def test_begun(tmp_path: Path) -> None:
-    """From --begin on nothing counts, until the check is entered or 15 minutes are over."""
+    """From --begin on nothing counts, until the check is entered and the calibrator is off, or 15 minutes are over."""
     bench = Bench(tmp_path, CALIBRATING)
     bench.act("calibrate", "", name="gate-noise", begin=True)
     begun = bench.now
@@ -115,10 +115,26 @@ def test_begun(tmp_path: Path) -> None:
     bench.act("calibrate", "", name="gate-noise", level=94.0, adjusted=94.0)
     (check,) = book_of(bench.out.made).of("gate-noise")
 
-    assert [("gate-noise", begun.after(900)), ("gate-noise", None)] == [
+    assert [("gate-noise", begun.after(900)), ("gate-noise", begun.after(90 + OFF_S))] == [
         w for p, w in bench.out.paths if p == "calibrating"
     ]
     assert 90 == check.lasted_s
+
+
+def test_a_calibrator_raises_no_alarm(tmp_path: Path) -> None:
+    """E: 94 dB of a calibrator are no noise, nor while it comes off after the entry; what follows is noise again."""
+    bench = Bench(tmp_path, CALIBRATING)
+    bench.level(45.0, 15)
+    bench.act("calibrate", "", name="gate-noise", begin=True)
+    bench.level(94.0, 30)
+    bench.act("calibrate", "", name="gate-noise", level=94.0)
+    bench.level(94.0, OFF_S - 5)
+    bench.level(45.0, 20)
+    silent = bench.transitions("noise-in-session")
+    bench.level(70.0, 20)
+
+    assert [] == silent
+    assert ["raised"] == bench.transitions("noise-in-session")
 
 
 def test_held_samples_do_not_count() -> None:

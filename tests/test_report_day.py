@@ -37,6 +37,17 @@ host = "127.0.0.1"
 )
 
 
+def store(path: Path, bench: Bench) -> None:
+    """What the engine has made, by the real writer."""
+    writer = EventWriter(path, SystemClock(), lambda _: None)
+    writer.open()
+    for event in bench.out.made:
+        writer.put(event)
+    stopped = threading.Event()
+    stopped.set()
+    writer.run(stopped)
+
+
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A loud minute and a press in a session, acknowledged; an incident; levels from 08:00 to 10:00."""
@@ -49,13 +60,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bench.press()
     bench.act("log", "", note="smoke in the yard", kind="incident", incident="fire")
     bench.level(45.0, 30)
-    writer = EventWriter(path, SystemClock(), lambda _: None)
-    writer.open()
-    for event in bench.out.made:
-        writer.put(event)
-    stopped = threading.Event()
-    stopped.set()
-    writer.run(stopped)
+    store(path, bench)
     fill(path, MIDNIGHT_S + 8 * 3600, hours=2, devices=["gate-noise"], level=lambda _, at_s: 45.0 + at_s % 3)
     return path
 
@@ -196,3 +201,26 @@ def test_entrances(state: Path, tmp_path: Path) -> None:
     cells = "".join(f'<td class="number">{number}</td>' for number in (100, 90, 0, 10, 0, 0))
 
     assert f"<tr><td>north gate</td>{cells}</tr>" in page
+
+
+# ---- field checks ---------------------------------------------------------------------------------------------
+
+
+def test_an_alarm_in_a_void_time_supports_no_complaint(tmp_path: Path) -> None:
+    """A meter whose checks differ too much cannot tell, though it raised an alarm in between."""
+    state = tmp_path / "state"
+    state.mkdir()
+    last_good.keep(state, TOML.encode())
+    bench = Bench(state, TOML)
+    bench.act("calibrate", "", name="gate-noise", level=94.0)
+    bench.wait(60)
+    bench.level(70.0, 20)
+    bench.level(45.0, 60)
+    bench.act("calibrate", "", name="gate-noise", level=95.0)
+    store(state, bench)
+    fill(state, MIDNIGHT_S + 8 * 3600, hours=2, devices=["gate-noise"], level=lambda _, at_s: 45.0 + at_s % 3)
+    page = report(state, tmp_path / "out", "complaint", "--at", "2026-06-07 09:01", "--tolerance", "1m", "--no-samples")
+
+    assert ["raised"] == bench.transitions("noise-in-session")[:1]
+    assert "The record cannot tell" in page["page"]
+    assert "Alarm of that time" not in page["page"]

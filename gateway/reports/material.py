@@ -54,6 +54,7 @@ class Level:
     doubts: tuple[str, ...]  # why it is no evidence
     rules: tuple[Rule, ...]
     heard: Heard
+    asides: tuple[Aside, ...]  # when its levels were no measurement
     figures: noise.Figures  # of the whole span
 
 
@@ -109,7 +110,9 @@ def gather(state: Path, config: Config, sha256: str, question: Question, wanted:
         mine = tuple(rule for rule in rules if rule.point.partition("/")[0] == name)
         whole = heards[name].figures(None, (end_s - start_s) // MINUTE_S)
         place = config.device[name].place
-        levels.append(Level(name, each.driver.title, place, meter, why, mine, heards[name], whole))
+        levels.append(
+            Level(name, each.driver.title, place, meter, why, mine, heards[name], tuple(_asides(book, name)), whole)
+        )
     return Material(
         config, sha256, calendar, periods, start_s, end_s, tuple(levels), weather, events, heads, book, simulated
     )

@@ -99,7 +99,8 @@ class ComplaintReport(Report):
         at = venue_time(args.at, zone)
         self.first, self.last = at - tolerance, at + tolerance
         around = timedelta(seconds=AROUND_S)
-        self.start, self.end = self.first - around, self.last + around
+        self.start = self.first - around
+        self.end = max(self.last, min(self.last + around, datetime.now(zone)))  # what is to come is no gap
         self.share = config.noise.valid_share
         self.heading = say("Answer to a noise complaint")
 
@@ -134,7 +135,8 @@ class ComplaintReport(Report):
             if event.get("transition") in ("raised", "repeated")
             and str(event.get("point") or "").startswith(f"{level.name}/")
             and event.get("kind") == "noise"
-            and first_s <= datetime.fromisoformat(str(event["time"])).timestamp() < last_s
+            and first_s <= (at_s := datetime.fromisoformat(str(event["time"])).timestamp()) < last_s
+            and not any(begin_s <= at_s < end_s for aside in level.asides for begin_s, end_s in aside.spans)
         ]
         texts = tuple(say("{text}", text=event["text"]) for event in raised)
         clock_set = not track.unset(first_s, last_s)
