@@ -226,6 +226,34 @@ def test_too_many_bytes(venue: Venue) -> None:
     ] == venue.dropped
 
 
+@pytest.mark.parametrize(
+    ("sinks", "thinned"),
+    [({"mqtt"}, True), ({"mqtt", "influxdb"}, False), (set(), True)],
+    ids=["all proven", "one that never took any", "none left"],
+)
+def test_who_holds_readings_back(venue: Venue, sinks: set[str], thinned: bool) -> None:
+    """C6: a sink of the configuration holds readings back from the first, also while it never took any; the cursor of
+    one that is no longer there is forgotten, over a restart too.
+    """
+    venue.keep = Keep(days=1)
+    venue.start()
+    venue.turn(51.0)
+    venue.writer.advance("left", 1)
+    venue.writer.advance("mqtt", venue.reader.newest())
+    venue.turn(52.0)
+    venue.writer.advance("mqtt", venue.reader.newest())
+    venue.writer.serve(frozenset(sinks))
+    venue.clock.move(3 * DAY_S)
+    venue.turn(53.0)
+    venue.end()
+    venue.start()
+    venue.writer.serve(frozenset(sinks))
+    venue.turn(54.0)
+
+    assert thinned == ("readings-2026-06-07.db" not in venue.files())
+    assert 0 == venue.reader.cursor("left")
+
+
 def test_what_is_delivered_goes_before_what_is_owed(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     """C6: on a short card a newer day that every sink has is thinned before an older one that is owed."""
     monkeypatch.setattr(ageing, "_owed", lambda path, _: int("06-07" in path.name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from gateway import settings
@@ -85,7 +86,10 @@ def _restored(source: Path, state: Path, manifest: Manifest, *, new_board: bool 
 
 def _described(manifest: Manifest) -> Iterator[str]:
     size = sum(size for _, size in manifest.files.values())
-    yield say("made         {made}, by version {version}", made=manifest.made, version=manifest.program)
+    made = manifest.made
+    with suppress(ValueError):
+        made = datetime.fromisoformat(made).astimezone().isoformat(" ", "seconds")
+    yield say("made         {made}, by version {version}", made=made, version=manifest.program)
     yield say("venue        {venue}", venue=manifest.venue or "-")
     yield say("board        {board}", board=manifest.board or "-")
     yield say("public key   {key}", key=manifest.public or "-")
