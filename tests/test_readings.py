@@ -251,7 +251,7 @@ def test_who_holds_readings_back(venue: Venue, sinks: set[str], thinned: bool) -
     venue.turn(54.0)
 
     assert thinned == ("readings-2026-06-07.db" not in venue.files())
-    assert 0 == venue.reader.cursor("left")
+    assert "left" not in venue.writer._cursors
 
 
 def test_what_is_delivered_goes_before_what_is_owed(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
