@@ -8,14 +8,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from kit_mqtt import Broker, until
+from kit_mqtt import Broker
+from kit_mqtt import until as at_once
 from kit_process import PIN, ROOT, Command, Gateway, record, venue
 from paho.mqtt.client import Client, MQTTMessage
 
@@ -46,6 +47,11 @@ class Station(Command):
             message.topic.endswith("/event") and self.heard[-1].json["drill"]
         ):
             self.sign(client, self.heard[-1].json["hash"])
+
+
+def until(condition: Callable[[], Any], what: str) -> None:
+    """Looks twenty times a second, as each look asks the gateway or reads the whole record."""
+    at_once(lambda: threading.Event().wait(0.05) or condition(), what=what)
 
 
 @pytest.fixture(scope="module")
