@@ -12,28 +12,24 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway import payloads
 from gateway.acts import Acts
 from gateway.alarms import Given, Signal, Step, Transition
 from gateway.answers import Answers
-from gateway.assembly import RECENT, Plan
+from gateway.assembly import Plan
 from gateway.book import Book, Page
 from gateway.burden import Burden
 from gateway.calibrating import Calibrating
-from gateway.catalogue import say
 from gateway.config import Config
 from gateway.day.day import Day
 from gateway.escalation import Escalation
 from gateway.findings import Finding
 from gateway.health import (
-    SYSTEM,
     Health,
     certificate,
     configuration,
     custody,
     disarmed,
     duplicate,
-    happening,
     link,
     machine,
     path,
@@ -43,7 +39,6 @@ from gateway.health import (
     remote,
     still_armed,
     system_definitions,
-    text,
 )
 from gateway.lamps import Lamps
 from gateway.moment import Moment
@@ -51,12 +46,11 @@ from gateway.payloads import Origin
 from gateway.points import Points
 from gateway.publisher import Publisher
 from gateway.record_findings import aged, dropped, storage
+from gateway.retained import Retained
 from gateway.screening.gate import Gate
 from gateway.screening.gate import definitions as entrances
 from gateway.seals import Seals
-from gateway.snapshots import from_json
 from gateway.sparing import Sparing
-from gateway.unstored import Unstored
 from gateway.values import (
     Accepted,
     AgedOut,
@@ -143,8 +137,6 @@ class Engine:
         self.lines: dict[str, LineHealth] = {}
         self.stored = 0
         self.config_sha256 = config_sha256
-        self._key = ledger.identity.public
-        self._unstored = Unstored(ledger.chain.heads, ledger.chain.number, RECENT, ledger.knows)
         self.publisher = Publisher(ledger, outputs)
         self.lamps = Lamps(ledger, outputs)
         self.day = Day(self)
@@ -157,7 +149,7 @@ class Engine:
         ledger.passed = self._passed
         self._heads_at: Moment | None = None
         self.sparing = Sparing()
-        self._altered: set[str] = set()  # topics whose state at a broker is to be put right at the next tick
+        self._retained = Retained(self, self._publish_again)
         self.disarmed: tuple[str, ...] = ()
         self._orphans: set[str] = set()  # alarms that stand and that the configuration no longer has
         self._handlers: Mapping[type, Callable[[Any], None]] = {
@@ -188,7 +180,7 @@ class Engine:
             Dropped: lambda m: self.find_all(dropped(m)),
             SinkState: self._sink,
             Inbound: self.acts.inbound,
-            SeenRetained: self._seen_retained,
+            SeenRetained: self._retained.seen,
             Command: self.acts.command,
             Question: self.answers.answer,
         }
@@ -314,7 +306,7 @@ class Engine:
     def _tick(self, message: Tick) -> None:
         now = message.at
         self.show(now)
-        self._spared(now)
+        self._retained.tick(now)
         self.find_all(self.health.tick(now))
         self.find_all(self.points.judge(now, self.book.confirmed()))
         self.find_all(self.day.tick(now))
@@ -469,39 +461,6 @@ class Engine:
 
     def _canary(self, message: Canary) -> None:
         self.canaries[message.sink] = message
-
-    def _seen_retained(self, message: SeenRetained) -> None:
-        """A state at the broker that this run did not send: left by a run before, or made by somebody else."""
-        left = None if message.live else payloads.read_alarm_state(message.payload, self._key)
-        if left is not None and left.get("run") != self.origin.run:
-            self._left_behind(left, message.at)
-        elif message.live or left is not None or message.known:
-            if not self.sparing.let("state-altered", message.at):
-                self._altered.add(message.topic)  # whoever does it a thousand times a second is answered once a second
-                return
-            what = text("altered", message.topic, f"{message.topic} ({message.sink})")
-            self.find_all(happening("state-altered", message.at, what, message.topic))
-        self._publish_again(message.topic, message.at)
-
-    def _spared(self, now: Moment) -> None:
-        """What was too much to be told one by one."""
-        altered, self._altered = self._altered, set()
-        for topic in altered:
-            self._publish_again(topic, now)
-        for name, count in self.sparing.over(now):
-            what = text(SYSTEM[name][0], "-", say("{count} more within a minute", count=count))
-            self.find_all(happening(name, now, what, str(count)))
-
-    def _left_behind(self, left: Mapping[str, Any], now: Moment) -> None:
-        """An alarm as the run before last published it: what was sent and never stored is taken up and reported."""
-        missing = self._unstored.named(str(left["stream"]), left.get("event"))
-        if missing is not None:
-            self.find_all(happening("sent-not-stored", now, text("unstored", "-", missing), missing))
-        try:
-            found = from_json(left["life"], now)
-        except (KeyError, TypeError, ValueError):
-            return
-        self.book.adopt(str(left["alarm"]), found, now)
 
 
 def _sinks(config: Config) -> tuple[str, ...]:
