@@ -56,8 +56,11 @@ class Report:
     def connected(self) -> None:
         troubles = list(self._troubles.values())
         if self._silent:
-            text = "what we publish to {topic} does not come back: the broker's access list refuses it"
-            troubles.insert(0, say(text, topic=_first(list(self._silent), ", ")))
+            topics = _first(list(self._silent), ", ")
+            troubles.insert(
+                0,
+                say("what we publish to {topic} does not come back: the broker's access list refuses it", topic=topics),
+            )
         if troubles:
             self._say("refused", _first(troubles, "; "))
         else:
