@@ -5,7 +5,7 @@ Of ISA-18.2 in English, of Chinese exam administration and alarm standards in Ch
 
 from __future__ import annotations
 
-from gateway.catalogue import N_, say
+from gateway.catalogue import N_, Said, say
 
 STATES: dict[str, str] = {
     "normal": N_("normal"),
@@ -173,5 +173,5 @@ _ALL |= SEALS | WEEKDAYS
 
 def word(code: object) -> str:
     """What people read for a code; the code itself where it has no words (a name, a device's own text)."""
-    text = str(code)
+    text = code if isinstance(code, Said) else str(code)  # what was said remembers how to be said otherwise
     return say(_ALL[text]) if text in _ALL else text

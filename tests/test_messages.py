@@ -104,6 +104,15 @@ def _unmarked(function: ast.FunctionDef) -> Iterator[ast.Constant]:
             yield from (value for value in values if isinstance(value, ast.Constant) and value.value)
 
 
+def test_a_reason_is_said_in_both_languages_of_an_event() -> None:
+    """A pin's trouble stood in English in the Chinese text of its alarm."""
+    reason = say("no GPIO chip of a Raspberry Pi is here; found: {found}", found=say("none"))
+    text = both("The pin of {name} cannot be used: {reason}", name="x", reason=vocabulary.word(reason))
+
+    assert "树莓派" in text["zh"]
+    assert "Raspberry Pi is here; found: none" in text["en"]
+
+
 def test_nothing_stale_is_in_the_catalogue(collected: set[str], translated: dict[str, str]) -> None:
     """A message that the code no longer says is gone from the catalogue; `make messages` removes it."""
     assert [] == sorted(set(translated) - collected)
