@@ -86,7 +86,6 @@ from gateway.watches import TAGGED, ContactWatch
 
 log = logging.getLogger(__name__)
 
-HEAD_EVERY_S = 30.0
 REFUSED_FROM = 128  # MQTT 5 reason codes
 
 
@@ -137,7 +136,7 @@ class Engine:
         self.lines: dict[str, LineHealth] = {}
         self.stored = 0
         self.config_sha256 = config_sha256
-        self.publisher = Publisher(ledger, outputs)
+        self.publisher = Publisher(self)
         self.lamps = Lamps(ledger, outputs)
         self.day = Day(self)
         self.answers = Answers(self, self.day)
@@ -147,9 +146,8 @@ class Engine:
         self.burden = Burden()
         self.escalation = Escalation(ledger, outputs, self._silent)
         ledger.passed = self._passed
-        self._heads_at: Moment | None = None
         self.sparing = Sparing()
-        self._retained = Retained(self, self._publish_again)
+        self._retained = Retained(self, self.publisher.again)
         self.disarmed: tuple[str, ...] = ()
         self._orphans: set[str] = set()  # alarms that stand and that the configuration no longer has
         self._handlers: Mapping[type, Callable[[Any], None]] = {
@@ -174,7 +172,7 @@ class Engine:
             ConfigurationState: self._configuration,
             ConfigurationWaits: self.day.configuration_waits,
             Reconfigured: self._reconfigured,
-            NewBroker: lambda m: self._publish_all(m.at),
+            NewBroker: lambda m: self.publisher.everything(m.at),
             SetAside: lambda m: self.find_all(storage(m)),
             AgedOut: lambda m: self.find_all(aged(m, self.origin.zone)),
             Dropped: lambda m: self.find_all(dropped(m)),
@@ -255,7 +253,7 @@ class Engine:
         self.book.resume(now)
         self._clear_orphans(now)
         self.escalation.resume()
-        self._publish_all(now)
+        self.publisher.everything(now)
         self.day.start(now)
         self.find_all(still_armed(name, now) for name in self.disarmed)
 
@@ -263,13 +261,6 @@ class Engine:
         """Nothing looks any more at what the configuration has no longer: what latches stands until it is reset."""
         for name in self._orphans & self.book.pages.keys():
             self.book.signal(name, Signal.CLEAR, now, Given(reason="not-configured"))
-
-    def _publish_all(self, now: Moment) -> None:
-        self.publisher.alarms(now)
-        for watch in self.watches.values():
-            self.publisher.contact(watch, now)
-        self._describe()
-        self._publish_heads(now)
 
     # ---- sources -------------------------------------------------------------------------------------------------
 
@@ -315,8 +306,7 @@ class Engine:
         self.find_all(self.burden.tick((page.alarm for page in self.book.pages.values()), now))
         self.advance(now)
         self.show(now)
-        if self._heads_at is None or now.seconds_since(self._heads_at) >= HEAD_EVERY_S:
-            self._publish_heads(now)
+        self.publisher.tick(now)
         self.out.alive()
 
     def find_all(self, findings: Iterable[Finding]) -> None:
@@ -353,25 +343,6 @@ class Engine:
             watch.seal = shown
             if publish:
                 self.publisher.contact(watch, now)
-
-    def _describe(self) -> None:
-        self.publisher.descriptions(self.points, self.watches.values(), self.health.devices, self.config_sha256)
-
-    def _publish_heads(self, now: Moment) -> None:
-        self._heads_at = now
-        self.publisher.heads(now)
-
-    def _publish_again(self, topic: str, now: Moment) -> None:
-        """What stands at the broker is not ours any more: say it again."""
-        kind, _, name = topic.partition("/")[2].partition("/")
-        if kind == "alarm" and name in self.book.pages:
-            self.book.publish(self.book.pages[name], now)
-        elif kind == "contact" and name in self.watches:
-            self.publisher.contact(self.watches[name], now)
-        elif kind == "head":
-            self._publish_heads(now)
-        else:
-            self._describe()
 
     # ---- writers and sinks ---------------------------------------------------------------------------------------
 
@@ -411,7 +382,7 @@ class Engine:
     def _configuration(self, message: ConfigurationState) -> None:
         self.config_sha256 = message.sha256
         self.find_all([configuration(message)])
-        self._describe()
+        self.publisher.descriptions()
 
     def _reconfigured(self, message: Reconfigured) -> None:
         """What did not change keeps what it knew: contacts their state, devices their last answer."""
@@ -439,7 +410,7 @@ class Engine:
         self.escalation.say_again()
         self.enter(now, plan.kept)
         self._clear_orphans(now)
-        self._publish_all(now)
+        self.publisher.everything(now)
         self.find_all(still_armed(name, now) for name in self.disarmed)
 
     def _sink(self, message: SinkState) -> None:

@@ -1,36 +1,51 @@
-"""What stands at the brokers besides alarms: contacts, heads, and what this gateway and its streams consist of."""
+"""What stands at the brokers: alarms, contacts, heads, and what this gateway and its streams consist of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
-
 from gateway import payloads
 from gateway.board import unit_of
-from gateway.book import Book
-from gateway.health import DeviceWatch
 from gateway.moment import Moment
 from gateway.payloads import Below
-from gateway.points import Points
 from gateway.values import STREAMS
+from gateway.venue import Venue
 from gateway.watches import ContactWatch
 
-
-class Retaining(Protocol):
-    def retain(self, topic: str, payload: bytes) -> None: ...
+HEAD_EVERY_S = 30.0
 
 
 class Publisher:
     """Owned by the engine's thread."""
 
-    def __init__(self, book: Book, outputs: Retaining) -> None:
-        self._book = book
-        self._origin = book.origin
-        self._out = outputs
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._origin = venue.origin
+        self._heads_at: Moment | None = None
 
-    def alarms(self, now: Moment) -> None:
-        for page in self._book.pages.values():
-            self._book.publish(page, now)
+    def everything(self, now: Moment) -> None:
+        for page in self._venue.book.pages.values():
+            self._venue.book.publish(page, now)
+        for watch in self._venue.watches.values():
+            self.contact(watch, now)
+        self.descriptions()
+        self.heads(now)
+
+    def again(self, topic: str, now: Moment) -> None:
+        """What stands under a topic at a broker is not ours any more: say it again."""
+        pages, watches = self._venue.book.pages, self._venue.watches
+        kind, _, name = topic.partition("/")[2].partition("/")
+        if kind == "alarm" and name in pages:
+            self._venue.book.publish(pages[name], now)
+        elif kind == "contact" and name in watches:
+            self.contact(watches[name], now)
+        elif kind == "head":
+            self.heads(now)
+        else:
+            self.descriptions()
+
+    def tick(self, now: Moment) -> None:
+        """Heads every 30 s, so that a silent gap shows."""
+        if self._heads_at is None or now.seconds_since(self._heads_at) >= HEAD_EVERY_S:
+            self.heads(now)
 
     def contact(self, watch: ContactWatch, now: Moment) -> None:
         self._retain(
@@ -48,23 +63,18 @@ class Publisher:
         )
 
     def heads(self, now: Moment) -> None:
+        self._heads_at = now
         for stream in STREAMS:
-            head = self._book.chain.heads.get(stream)
+            head = self._venue.book.chain.heads.get(stream)
             run, seq, hash_ = (head.run, head.seq, head.hash) if head is not None else (None, 0, None)
             self._retain(payloads.head(self._origin, now, stream, run=run, seq=seq, hash_=hash_))
 
-    def descriptions(
-        self,
-        points: Points,
-        watches: Iterable[ContactWatch],
-        devices: Mapping[str, DeviceWatch],
-        config_sha256: str,
-    ) -> None:
+    def descriptions(self) -> None:
         """`meta`, and `{stream}/meta` for each stream."""
-        key = self._book.identity.public
+        venue, points, devices = self._venue, self._venue.points, self._venue.health.devices
+        key = venue.book.identity.public
         streams = [stream for stream in STREAMS if stream != "screening" or points.names_of("screening")]
-        self._retain(payloads.meta(self._origin, streams=streams, config_sha256=config_sha256, key=key))
-        contacts = list(watches)
+        self._retain(payloads.meta(self._origin, streams=streams, config_sha256=venue.config_sha256, key=key))
         for stream in STREAMS:
             places = {name: devices[name.partition("/")[0]].place for name in points.names_of(stream)}
             self._retain(
@@ -75,11 +85,11 @@ class Publisher:
                     rules=points.describe(stream),
                     contacts=[
                         {"name": watch.name, "kind": watch.config.kind, "place": watch.config.place}
-                        for watch in contacts
+                        for watch in venue.watches.values()
                         if watch.stream == stream
                     ],
                 )
             )
 
     def _retain(self, message: Below) -> None:
-        self._out.retain(message.topic, message.payload)
+        self._venue.out.retain(message.topic, message.payload)
