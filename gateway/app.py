@@ -17,6 +17,7 @@ from gateway.control import Control, Doorman
 from gateway.crew import Post, end, start
 from gateway.engine import Engine, NewBroker, Reconfigured
 from gateway.engine_thread import EngineThread
+from gateway.errors import Refused
 from gateway.inbox import Inbox
 from gateway.journal import restored
 from gateway.journal.alive import AliveWriter, read_alive
@@ -301,7 +302,12 @@ class App:
                 self._source_workers[source.name].start()
 
     def _lender(self, port: str, name: str) -> Lender | None:
-        """Who has this port now; a simulated one is known by its bus or device only. For the control's threads."""
+        """Who has this port now; a simulated one is known by its bus or device only. For the control's threads.
+
+        Raises Refused in a session: then no instrument is taken off its line.
+        """
+        if self.out.in_session:
+            raise Refused(say("not in a session: {verb} is refused until it is over", verb="lend"))
         sources = self._sources
         found = next((source for source in sources.values() if port and same_port(source.port, port)), None)
         return found if found is not None or self._simulation is None else sources.get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gateway.alarm_words import Definition, Given, Signal
+from gateway.alarm_words import Definition, Given, Signal, State
 from gateway.calendar import Span
 from gateway.catalogue import both, say
 from gateway.config import Config
@@ -138,11 +138,19 @@ class Day:
         found = stage(self._venue.points.calendar, now)
         before, self._stage = self._stage, found
         self._venue.out.session(on=found is Stage.SESSION)
+        if found is Stage.SESSION and before is not found:
+            yield from self._enabled(now)
         if before not in (None, found):
             details = {"stage": found.value}
             yield self._record(
                 STAGE_PAGE, now, both(STAGE, stage=both(STAGE_WORDS[found])), found.value, details, details
             )
+
+    def _enabled(self, now: Moment) -> Iterator[Finding]:
+        """A session begins: what somebody has shelved before it comes back."""
+        for name, page in self._venue.book.pages.items():
+            if page.alarm.state is State.SHELVED:
+                yield Finding(name, Signal.EXPIRE, now, page.evidence, Given(reason="session"))
 
     # ---- what the stage forbids ----------------------------------------------------------------------------------
 
@@ -153,6 +161,8 @@ class Day:
             return
         name = command.alarm or str(command.arguments.get("name") or "-")
         if name == "custody":  # has its own conditions, and disarms nothing before them
+            return
+        if verb == "calibrate" and not command.arguments.get("begin"):  # it ends what was begun before the session
             return
         what = both(REFUSED_IN_SESSION, verb=verb, name=name, by=command.by)
         details = {"verb": verb, "name": name}

@@ -19,7 +19,7 @@ class Stage(StrEnum):
     AFTER = "after"
 
 
-LOCKED = frozenset({"shelve", "suppress", "remove", "retire", "test"})  # in a session
+LOCKED = frozenset({"shelve", "suppress", "remove", "retire", "test", "calibrate"})  # in a session
 
 
 def stage(calendar: Calendar, now: Moment) -> Stage:
