@@ -20,6 +20,7 @@ from kit_mqtt import until as at_once
 from kit_process import PIN, ROOT, Command, Gateway, record, venue
 from paho.mqtt.client import Client, MQTTMessage
 
+from gateway.control import ask
 from gateway.people import pin_hash
 
 PERSONS = "".join(
@@ -167,6 +168,7 @@ def test_a_session_locks_what_changes_and_knows_its_lost_time(gateway: Gateway, 
     change(gateway, venue(far.port, *parts, "# changed\n"))
     until(lambda: entries(gateway, "configuration-waits"), what="the waiting file")
     waiting = gateway.status()["configuration"]
+    lent = ask(gateway.state, {"verb": "lend", "port": "/dev/null", "seconds": 5}, acting=True)
     change(gateway, venue(far.port, *parts, '\n[change]\ncannot_wait = "order 12"\n'))
     until(lambda: gateway.status()["configuration"] != before, what="the urgent file")
     frozen = gateway.status()["frozen"]
@@ -181,6 +183,7 @@ def test_a_session_locks_what_changes_and_knows_its_lost_time(gateway: Gateway, 
     table = gateway.command("report", "lost-time")
 
     assert "not in a session" in refused
+    assert (False, True) == (lent["ok"], "lend" in lent["error"])
     assert (before, urgent) == (waiting, restarted)
     assert frozen
     assert "order 12" == entries(gateway, "configuration-urgent")[-1]["details"]["why"]
