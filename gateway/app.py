@@ -340,8 +340,8 @@ class App:
             restored.said(self.state)
 
     def _watch_card(self, now: Moment) -> None:
-        """A commit that hangs raises nothing: only its age shows it."""
-        stalled = self.out.events.oldest_waiting(now) > STALLED_S
+        """A commit that hangs raises nothing: only its age shows it (in real seconds: a card is no simulated clock's)."""
+        stalled = self.clock.pause(self.out.events.oldest_waiting(now)) > STALLED_S
         if stalled != self._stalled:
             self._stalled = stalled
             error = say("the card does not answer") if stalled else self.out.events.error

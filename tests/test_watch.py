@@ -218,3 +218,12 @@ def test_lines_for_a_terminal_that_cannot_be_painted(gateway: Gateway, tmp_path:
         person.ends()
 
     assert 0 == code
+
+
+def test_a_mean_of_a_moment_is_not_shown_as_well() -> None:
+    """E6: a statistic with too few samples says so, and stands beside no limit."""
+    seen = snapshot(points=(point("gate/laeq_10min", 46.2, valid=0.01),), limits=(limit("gate/laeq_10min", 55.0),))
+    (line,) = [line for line in text(seen) if "laeq_10min" in line]
+
+    assert "only 1% of its samples" in line
+    assert "55" not in line

@@ -16,6 +16,7 @@ from gateway.catalogue import N_, chosen, say
 from gateway.summary import pressing, unseen
 from gateway.vocabulary import word
 
+ENOUGH = 0.75  # share of valid samples from which a statistic is one, as rules have it
 STALE_S = 15.0  # without a new sample: what is shown is no longer now
 _SEVERITY = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
 _LAMPS = {
@@ -177,6 +178,10 @@ def _level(point: Mapping[str, Any], limits: Sequence[Mapping[str, Any]], names:
         dated = point["quality"] == "good" or point["reason"] == "stale"  # else it is no age of what is shown
         age = say("{seconds:.0f} s old", seconds=point["silent_s"]) if dated else ""
         line.append(", ".join(filter(None, (age, why))))
+        return line
+    if point.get("valid", 1.0) < ENOUGH:  # a ten-minute mean of four seconds is none, whatever the limit
+        line.stylize("dim")
+        line.append(say("only {share:.0%} of its samples", share=point["valid"]))
         return line
     past = [limit for limit in limits if _beyond(point["value"], limit)]
     if past:
