@@ -340,7 +340,7 @@ class App:
             restored.said(self.state)
 
     def _watch_card(self, now: Moment) -> None:
-        """A commit that hangs raises nothing: only its age shows it (in real seconds: a card is no simulated clock's)."""
+        """A commit that hangs raises nothing: only its age shows it, in real seconds whatever the clock."""
         stalled = self.clock.pause(self.out.events.oldest_waiting(now)) > STALLED_S
         if stalled != self._stalled:
             self._stalled = stalled
