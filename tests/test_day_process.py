@@ -51,8 +51,8 @@ class Station(Command):
 
 
 def until(condition: Callable[[], Any], what: str) -> None:
-    """Looks twenty times a second, as each look asks the gateway or reads the whole record."""
-    at_once(lambda: threading.Event().wait(0.05) or condition(), what=what)
+    """Looks ten times a second, as each look asks the gateway or reads the whole record."""
+    at_once(lambda: threading.Event().wait(0.1) or condition(), what=what)
 
 
 @pytest.fixture(scope="module")
