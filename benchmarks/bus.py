@@ -22,7 +22,7 @@ from pathlib import Path
 
 from drivers.library import find
 from drivers.modbus import answer
-from gateway.config import Bus
+from gateway.configuration.config import Bus
 from gateway.moment import SystemClock
 from gateway.sources.serial_bus import BoundDevice, SerialBus
 from gateway.values import Readings

@@ -36,7 +36,8 @@ from paho.mqtt.client import Client  # noqa: E402
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion  # noqa: E402
 
 from drivers.base import Quality  # noqa: E402
-from gateway import config, payloads  # noqa: E402
+from gateway import payloads  # noqa: E402
+from gateway.configuration import config  # noqa: E402
 from gateway.journal import blocks  # noqa: E402
 from gateway.journal.minutes_reader import MinutesReader  # noqa: E402
 from gateway.journal.reader import EventReader  # noqa: E402

@@ -19,13 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from drivers.base import Quality
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.minutes import combine, encode
+from gateway.environment.statistics import Window, parse
 from gateway.journal.database import open_store
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.readings import SCHEMA
-from gateway.minute_maker import MinuteMaker
-from gateway.minutes import combine, encode
 from gateway.moment import NANO, Moment
-from gateway.statistics import Window, parse
 from gateway.values import Reading
 
 HOUR_S = 3600

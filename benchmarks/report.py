@@ -21,12 +21,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from drivers.base import Quality
-from gateway import last_good
+from gateway.configuration import last_good
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.minutes import Minute, encode
 from gateway.journal.database import Trust, open_store
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.readings import SCHEMA
-from gateway.minute_maker import MinuteMaker
-from gateway.minutes import Minute, encode
 from gateway.moment import NANO, Moment
 from gateway.values import Reading
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.config_screening import Screening
+from gateway.configuration.screening import Screening
 from gateway.moment import NANO, ClockState, Moment
 from gateway.screening.persons import Peaks, Person, judge
 

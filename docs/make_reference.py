@@ -20,7 +20,7 @@ from gateway import catalogue
 from gateway.catalogue import choose
 from gateway.cli import build_parser
 from gateway.codes import GENERAL, code
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.doctor.registry import CHECKS
 
 ROOT = Path(__file__).parent.parent

@@ -20,8 +20,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gateway.alarm_refusals import HIDING, SHELVE_AT_MOST_S, check_command, refusal
-from gateway.alarm_words import (
+from gateway.alarm.refusals import HIDING, SHELVE_AT_MOST_S, check_command, refusal
+from gateway.alarm.words import (
     HIDDEN,
     NOTHING,
     UNACKNOWLEDGED,

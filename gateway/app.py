@@ -7,16 +7,17 @@ import logging
 import threading
 from pathlib import Path
 
-from gateway import armed, certificates, changes, settings
+from gateway import changes
+from gateway.alarm.book import Book
 from gateway.assembly import Plan, left_behind, remember
-from gateway.book import Book
 from gateway.calendar import Calendar
 from gateway.catalogue import say
-from gateway.config import Config
-from gateway.control import Control, Doorman
+from gateway.configuration import armed, settings
+from gateway.configuration.config import Config
 from gateway.crew import Post, end, start
 from gateway.engine import Engine, NewBroker, Reconfigured
 from gateway.engine_thread import EngineThread
+from gateway.environment.minute_maker import MinuteMaker
 from gateway.errors import Refused
 from gateway.inbox import Inbox
 from gateway.journal import restored
@@ -28,13 +29,14 @@ from gateway.journal.reader import EventReader
 from gateway.journal.readings import Keep
 from gateway.known_units import KnownUnits
 from gateway.lending import Desk, same_port
-from gateway.minute_maker import MinuteMaker
+from gateway.machine import certificates
+from gateway.machine.platform import board_serial
+from gateway.machine.record_findings import brought_back
 from gateway.moment import Clock, Moment
 from gateway.notify import Notifier
 from gateway.outfit import Outfit
 from gateway.payloads import Origin
-from gateway.platform import board_serial
-from gateway.record_findings import brought_back
+from gateway.persons.control import Control, Doorman
 from gateway.simulated import Simulated
 from gateway.sinks.mqtt import MqttPump
 from gateway.sources.loans import Lender

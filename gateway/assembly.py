@@ -9,25 +9,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gateway import rule_sets
-from gateway.armed import Armed
+from gateway.alarm.book import Book, Sent
 from gateway.board import Board, Instrument
-from gateway.book import Book, Sent
 from gateway.calendar import Calendar
-from gateway.calibration import Meter
-from gateway.config import Config, Mqtt
-from gateway.consistency.far_sides import HERE
+from gateway.configuration.armed import Armed
+from gateway.configuration.config import Config, Mqtt
+from gateway.configuration.consistency.far_sides import HERE
+from gateway.environment.calibration import Meter
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.noise import Validity
+from gateway.environment.noise_weather import Weather
+from gateway.environment.periods import Periods
 from gateway.errors import Unavailable
-from gateway.health import TIMEOUTS_S, DeviceWatch, Health
 from gateway.home_assistant import discovery
 from gateway.journal.events import Recovered
 from gateway.journal.reader import EventReader
 from gateway.known_units import KnownUnits
-from gateway.minute_maker import MinuteMaker
+from gateway.machine.health import TIMEOUTS_S, DeviceWatch, Health
 from gateway.moment import Clock
-from gateway.noise import Validity
-from gateway.noise_weather import Weather
 from gateway.payloads import Origin
-from gateway.periods import Periods
 from gateway.points import Points
 from gateway.sinks.line_protocol import Labels
 from gateway.sinks.noise_records import NoiseSettings

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from drivers.base import Quality, quantity_of
 from drivers.quantities import QUANTITIES
-from gateway.acoustics import is_number
-from gateway.air_index import AirIndex, wanted_means
-from gateway.aqi import Index
+from gateway.environment.acoustics import is_number
+from gateway.environment.air_index import AirIndex, wanted_means
+from gateway.environment.aqi import Index
+from gateway.environment.statistics import Wanted, Window, parse, source
 from gateway.moment import Moment
-from gateway.statistics import Wanted, Window, parse, source
 from gateway.values import Reading
 
 

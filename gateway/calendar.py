@@ -16,7 +16,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
-from gateway.config import Config, Hours, When
+from gateway.configuration.config import Config, Hours, When
 from gateway.days import Days
 from gateway.moment import NANO, ClockState, Moment
 

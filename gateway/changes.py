@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway import last_good, settings
 from gateway.calendar import Calendar
-from gateway.config import Config
+from gateway.configuration import last_good, settings
+from gateway.configuration.config import Config
+from gateway.configuration.settings import Loaded
 from gateway.moment import Moment
-from gateway.settings import Loaded
 from gateway.values import ConfigurationWaits
 
 

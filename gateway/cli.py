@@ -9,18 +9,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__, usage
-from gateway.calibration_parser import add_calibration_parser
 from gateway.catalogue import choose, say
 from gateway.codes import code_of
 from gateway.day.parser import add_day_parsers, add_day_reports
+from gateway.environment.calibration_parser import add_calibration_parser
+from gateway.environment.figures_parser import add_figures_parser
 from gateway.errors import ConfigError, Refused, Unavailable
-from gateway.figures_parser import add_figures_parser
+from gateway.installer.survey_parser import add_survey_parsers
 from gateway.journal.parser import add_journal_parser, add_replace_parser
 from gateway.reports.parser import add_report_parser
 from gateway.state import default_state, may_look_into
-from gateway.survey_parser import add_survey_parsers
 
-READ_THE_RECORD = ("gateway.journal.", "gateway.reports.", "gateway.day.", "gateway.figures_cli", "gateway.freeze")
+READ_THE_RECORD = (
+    "gateway.journal.",
+    "gateway.reports.",
+    "gateway.day.",
+    "gateway.environment.figures_cli",
+    "gateway.freeze",
+)
 DONE, FAILED, USAGE, CONFIG_UNUSABLE = 0, 1, 2, 78
 
 
@@ -101,7 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
         const="all",
         help=say("with simulated pins, ports or both; publishes below exam-sim"),
     )
-    sim = command("sim", "gateway.local:sim_main", say("drive a simulated pin or port"), stateful)
+    sim = command("sim", "gateway.persons.local:sim_main", say("drive a simulated pin or port"), stateful)
     sim.add_argument("name", metavar="NAME", help=say("a device or contact of the configuration"))
     sim.add_argument("action", nargs="+", help=say("press, open, close, a level, fault KIND, ok"))
 
@@ -126,19 +132,19 @@ def build_parser() -> argparse.ArgumentParser:
     station.add_argument("--key-file", type=Path, help=say("with add: where the new key goes"))
     station.add_argument("--streams", nargs="+", default=["custody", "gateway"], help=say("with add: what it serves"))
 
-    person = command("person", "gateway.people:person_main", say("make a PIN or a key for a person"))
+    person = command("person", "gateway.persons.people:person_main", say("make a PIN or a key for a person"))
     person.add_argument("action", choices=["add"])
     person.add_argument("id", metavar="ID", help=say("what the person is called in the configuration"))
     person.add_argument("--name", help=say("as people write it"))
     person.add_argument("--may", nargs="+", default=["ack"], metavar="VERB", help=say("what this person may do"))
     person.add_argument("--key-file", type=Path, help=say("make a key in this file, instead of a PIN"))
 
-    check = command("check", "gateway.settings_cli:check_main", say("validate a configuration"), tables)
+    check = command("check", "gateway.configuration.settings_cli:check_main", say("validate a configuration"), tables)
     check.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
 
     boot = command(
         "boot-config",
-        "gateway.boot_config:boot_main",
+        "gateway.installer.boot_config:boot_main",
         say("a Raspberry Pi's boot files: what the gateway needs in them"),
     )
     act = boot.add_mutually_exclusive_group()
@@ -156,7 +162,10 @@ def build_parser() -> argparse.ArgumentParser:
     freeze.add_argument("config", type=Path, metavar="CONFIG", help=say("the venue's TOML file"))
 
     config = command(
-        "config", "gateway.settings_cli:config_main", say("an example, the defaults, a schema"), lang=False
+        "config",
+        "gateway.configuration.settings_cli:config_main",
+        say("an example, the defaults, a schema"),
+        lang=False,
     )
     actions = config.add_subparsers(dest="action", metavar=say("ACTION"), required=True)
     actions.add_parser("sample", parents=[common], help=say("a commented example, to begin with"))
@@ -166,7 +175,7 @@ def build_parser() -> argparse.ArgumentParser:
     actions.add_parser("schema", parents=[common], help=say("JSON Schema of the file, for editors"))
 
     devices = command(
-        "devices", "gateway.devices_cli:devices_main", say("every instrument there is a driver for"), tables
+        "devices", "gateway.installer.devices_cli:devices_main", say("every instrument there is a driver for"), tables
     )
     devices.add_argument("name", nargs="?", metavar="NAME", help=say("wiring, stanza and traps of one"))
 
@@ -205,7 +214,7 @@ def build_parser() -> argparse.ArgumentParser:
         ("why", say("why an alarm is as it is")),
         ("limits", say("the limits that are in force now, and where they come from")),
     ):
-        verb = command(name, f"gateway.local:{name}_main", text, stateful, tables)
+        verb = command(name, f"gateway.persons.local:{name}_main", text, stateful, tables)
         if name == "why":
             verb.add_argument("alarm", metavar="ALARM", help=say("as `venue-gateway alarms` shows it"))
         if name == "limits":
@@ -224,7 +233,7 @@ def build_parser() -> argparse.ArgumentParser:
         ("retire", say("let go of a contact that is no longer in the configuration, or end custody")),
     ):
         deed = name in ("open-window", "retire")
-        verb = command(name, f"gateway.local:{'deed' if deed else 'act'}_main", text, stateful, tables)
+        verb = command(name, f"gateway.persons.local:{'deed' if deed else 'act'}_main", text, stateful, tables)
         verb.set_defaults(verb=name)
         if deed:
             verb.add_argument(

@@ -12,18 +12,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.acts import Acts
+from gateway.alarm.book import Book, Page
+from gateway.alarm.burden import Burden
+from gateway.alarm.escalation import Escalation
+from gateway.alarm.findings import Finding
 from gateway.alarms import Given, Signal, Step, Transition
-from gateway.answers import Answers
 from gateway.assembly import Plan
-from gateway.book import Book, Page
-from gateway.burden import Burden
-from gateway.calibrating import Calibrating
-from gateway.config import Config
+from gateway.configuration.config import Config
+from gateway.contacts.lamps import Lamps
+from gateway.contacts.seals import Seals
+from gateway.contacts.watches import TAGGED, ContactWatch
 from gateway.day.day import Day
-from gateway.escalation import Escalation
-from gateway.findings import Finding
-from gateway.health import (
+from gateway.environment.calibrating import Calibrating
+from gateway.machine.health import (
     Health,
     certificate,
     configuration,
@@ -40,16 +41,16 @@ from gateway.health import (
     still_armed,
     system_definitions,
 )
-from gateway.lamps import Lamps
+from gateway.machine.record_findings import aged, dropped, storage
 from gateway.moment import Moment
 from gateway.payloads import Origin
+from gateway.persons.acts import Acts
+from gateway.persons.answers import Answers
 from gateway.points import Points
 from gateway.publisher import Publisher
-from gateway.record_findings import aged, dropped, storage
 from gateway.retained import Retained
 from gateway.screening.gate import Gate
 from gateway.screening.gate import definitions as entrances
-from gateway.seals import Seals
 from gateway.sparing import Sparing
 from gateway.values import (
     Accepted,
@@ -82,7 +83,6 @@ from gateway.values import (
     Tick,
 )
 from gateway.venue import Outputs
-from gateway.watches import TAGGED, ContactWatch
 
 log = logging.getLogger(__name__)
 

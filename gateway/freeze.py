@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 
-from gateway import armed, last_good, settings
 from gateway.calendar import Calendar
 from gateway.catalogue import say
-from gateway.config import Config
+from gateway.configuration import armed, last_good, settings
+from gateway.configuration.config import Config
 from gateway.moment import ClockState, Moment, system_clock
 
 FREE, FROZEN = 0, 1

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from drivers.base import quantity_of
 from drivers.quantities import QUANTITIES
 from gateway import __version__
-from gateway.config import Config
-from gateway.config_neighbours import HomeAssistant
+from gateway.configuration.config import Config
+from gateway.configuration.neighbours import HomeAssistant
 from gateway.payloads import Origin, stream_of
 from gateway.values import CUSTODY_KINDS
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.catalogue import say
-from gateway.control import OPERATE, connect
 from gateway.errors import Refused, Unavailable
+from gateway.persons.control import OPERATE, connect
 from gateway.sources.loans import Lender, Loan
 
 log = logging.getLogger(__name__)

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway import certificates
 from gateway.assembly import Plan
 from gateway.calendar import Calendar
-from gateway.config import Mqtt
-from gateway.consistency.far_sides import HERE
+from gateway.configuration.config import Mqtt
+from gateway.configuration.consistency.far_sides import HERE
 from gateway.day.stages import Stage, stage
 from gateway.inbox import Inbox
 from gateway.journal.chain import Identity
@@ -23,6 +22,7 @@ from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.reader import EventReader
 from gateway.journal.readings import ReadingsWriter
 from gateway.journal.readings_reader import ReadingsReader
+from gateway.machine import certificates
 from gateway.moment import Clock, Moment
 from gateway.payloads import Origin
 from gateway.simulated import Simulated

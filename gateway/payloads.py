@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple
 
 from drivers.quantities import QUANTITIES, Stream
 from gateway import __version__
+from gateway.environment.periods import PeriodSpan
 from gateway.journal.chain import canonical, verify
 from gateway.moment import Moment
-from gateway.periods import PeriodSpan
 from gateway.values import Event, Reading, Readings
 
 SCHEMA = 1

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from drivers.quantities import QUANTITIES, Stream
+from gateway.alarm.findings import Evidence, Finding
+from gateway.alarm.wording import RULE_ABOVE, RULE_BELOW, RULE_INDICATIVE, RULE_OTHER, RULE_WITHIN, Text, quantity_text
 from gateway.alarms import Definition, Given, Step
-from gateway.aqi import Index
 from gateway.board import Board, quantity_in, unit_of
 from gateway.calendar import Calendar, Span
 from gateway.catalogue import both
-from gateway.findings import Evidence, Finding
+from gateway.environment.aqi import Index
 from gateway.moment import Moment
 from gateway.rules import Rule, Verdict, definition, judge, limits_in_force, watch
 from gateway.values import Readings
-from gateway.wording import RULE_ABOVE, RULE_BELOW, RULE_INDICATIVE, RULE_OTHER, RULE_WITHIN, Text, quantity_text
 
 
 class Points:

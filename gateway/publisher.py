@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from gateway import payloads
 from gateway.board import unit_of
+from gateway.contacts.watches import ContactWatch
 from gateway.moment import Moment
 from gateway.payloads import Below
 from gateway.values import STREAMS
 from gateway.venue import Venue
-from gateway.watches import ContactWatch
 
 HEAD_EVERY_S = 30.0
 

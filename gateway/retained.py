@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway import payloads
+from gateway.alarm.snapshots import from_json
+from gateway.alarm.unstored import Unstored
 from gateway.assembly import RECENT
 from gateway.catalogue import say
-from gateway.health import SYSTEM, happening, text
+from gateway.machine.health import SYSTEM, happening, text
 from gateway.moment import Moment
-from gateway.snapshots import from_json
-from gateway.unstored import Unstored
 from gateway.values import SeenRetained
 from gateway.venue import Venue
 

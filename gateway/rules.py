@@ -17,13 +17,13 @@ from typing import Literal
 
 from drivers.base import Quality
 from drivers.quantities import QUANTITIES, Stream
-from gateway.alarm_words import Definition, Signal, Step
+from gateway.alarm.words import Definition, Signal, Step
 from gateway.board import Board, Seen, quantity_in
 from gateway.calendar import Calendar, Span
-from gateway.config import When
+from gateway.configuration.config import When
 from gateway.days import EVERY_DAY, Days
+from gateway.environment.statistics import Wanted, parse
 from gateway.moment import NANO, Moment
-from gateway.statistics import Wanted, parse
 from gateway.values import Severity
 
 Proof = Literal["text", "secondary", "unverified", "project"]

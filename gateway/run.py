@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway import changes
 from gateway.app import App
 from gateway.catalogue import say
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.errors import Refused
 from gateway.journal import restored
 from gateway.moment import Clock, system_clock

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from gateway.config import Config
+from gateway.configuration.config import Config
 
 
 class Simulated(Protocol):

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from gateway.assembly import Sinks
-from gateway.card_life import card_life, written_bytes
 from gateway.catalogue import say
+from gateway.contacts.lamp import LampStep
+from gateway.environment.minute_maker import MinuteMaker
 from gateway.journal.events import EventWriter
 from gateway.journal.events_ageing import KeepEvents
 from gateway.journal.latches import LatchWriter
 from gateway.journal.readings import Keep, ReadingsWriter
-from gateway.lamp import LampStep
-from gateway.minute_maker import MinuteMaker
+from gateway.machine.card_life import card_life, written_bytes
+from gateway.machine.pulse import BROKER_S, PINS_S, Loop, Pulse
 from gateway.moment import Clock, Moment
 from gateway.notify import Notifier
-from gateway.pulse import BROKER_S, PINS_S, Loop, Pulse
 from gateway.sinks.feeder import Piece
 from gateway.sinks.modem import Modem
 from gateway.sinks.mqtt import MqttPump

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from gateway import book
-from gateway.book import Book
-from gateway.config import Config
-from gateway.findings import Finding
-from gateway.health import Health
-from gateway.lamp import LampStep
-from gateway.lamps import Lamps
+from gateway.alarm import book
+from gateway.alarm.book import Book
+from gateway.alarm.findings import Finding
+from gateway.configuration.config import Config
+from gateway.contacts.lamp import LampStep
+from gateway.contacts.lamps import Lamps
+from gateway.contacts.seals import Seals
+from gateway.contacts.watches import ContactWatch
+from gateway.machine.health import Health
 from gateway.moment import Moment
 from gateway.payloads import Origin
 from gateway.points import Points
 from gateway.screening.gate import Gate
-from gateway.seals import Seals
 from gateway.sinks.feeder import Piece
 from gateway.sparing import Sparing
 from gateway.values import Canary, Notice, Readings, SinkState, StorageState
-from gateway.watches import ContactWatch
 
 
 class Outputs(book.Outputs, Protocol):

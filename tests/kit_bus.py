@@ -21,7 +21,7 @@ from typing import Self
 
 from drivers import modbus
 from drivers.base import Driver, Measurement, Read
-from gateway.config import Bus
+from gateway.configuration.config import Bus
 from gateway.moment import Clock, SystemClock
 from gateway.sources.serial_bus import BoundDevice, SerialBus
 from gateway.values import Lost, Readings

@@ -10,14 +10,14 @@ from typing import Any
 
 from drivers.base import Quality
 from gateway import rule_sets
+from gateway.alarm.book import Book
 from gateway.board import Board, Instrument
-from gateway.book import Book
 from gateway.calendar import Calendar
-from gateway.config import Config
+from gateway.configuration.config import Config
+from gateway.contacts.lamp import LampStep
 from gateway.engine import Engine
-from gateway.health import DeviceWatch, Health
 from gateway.journal.chain import Chain, Identity
-from gateway.lamp import LampStep
+from gateway.machine.health import DeviceWatch, Health
 from gateway.moment import NANO, ClockState, Moment
 from gateway.payloads import Origin
 from gateway.points import Points

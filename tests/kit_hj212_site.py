@@ -14,11 +14,11 @@ import pytest
 from kit_hj212 import CST, MN, PW, Platform
 
 from drivers.base import Quality
-from gateway.config import Venue
-from gateway.config_hj212 import Hj212
+from gateway.configuration.config import Venue
+from gateway.configuration.hj212 import Hj212
+from gateway.environment.minute_maker import MinuteMaker
 from gateway.hj212.link import link_of
 from gateway.journal.readings import ReadingsWriter
-from gateway.minute_maker import MinuteMaker
 from gateway.moment import NANO, ClockState, Moment
 from gateway.sinks import hj212, hj212_talk
 from gateway.sinks.hj212 import Hj212Sink, Sources

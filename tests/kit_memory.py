@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.minutes import Minute
+from gateway.environment.minutes import Minute
 from gateway.values import Event, Readings
 
 

@@ -24,12 +24,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kit_mqtt import Heard, Listener, until
 from paho.mqtt.client import Client, MQTTMessage
 
-from gateway.control import ask
 from gateway.errors import Refused, Unavailable
 from gateway.journal.chain import public_text, read_event
 from gateway.journal.events import EventReader
-from gateway.people import pin_hash
-from gateway.signing import make_command, make_receipt
+from gateway.persons.control import ask
+from gateway.persons.people import pin_hash
+from gateway.persons.signing import make_command, make_receipt
 
 ROOT = Path(__file__).parent.parent
 PERSON_KEY, STATION_KEY = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()

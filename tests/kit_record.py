@@ -14,11 +14,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from drivers.base import Quality
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.minutes import Minute, encode
 from gateway.journal import blocks
 from gateway.journal.database import Trust, open_store
 from gateway.journal.readings import SCHEMA
-from gateway.minute_maker import MinuteMaker
-from gateway.minutes import Minute, encode
 from gateway.moment import NANO, ClockState, Moment
 from gateway.values import Reading, Readings
 

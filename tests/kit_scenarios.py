@@ -42,14 +42,14 @@ from drivers import library
 from drivers.base import Quality
 from drivers.contact import STUCK_AFTER_NS
 from gateway import rule_sets
+from gateway.alarm.snapshots import from_json, to_json
 from gateway.alarms import Alarm, Definition, Given, Signal, Step, Transition, due, resume, step
 from gateway.board import Board, Instrument
 from gateway.calendar import Calendar
-from gateway.config import Config, seconds
+from gateway.configuration.config import Config, seconds
 from gateway.errors import Refused
 from gateway.moment import NANO, ClockState, Moment
 from gateway.rules import Verdict, definition, judge, watch
-from gateway.snapshots import from_json, to_json
 from gateway.values import CUSTODY_KINDS, Command, Reading, Readings
 
 FOLDER = Path(__file__).parent / "scenarios"

@@ -2,7 +2,7 @@
 
 import base64
 
-from gateway.toml_file import LARGEST_BYTES
+from gateway.configuration.toml_file import LARGEST_BYTES
 
 KEY = "ed25519:" + base64.b64encode(bytes(range(32))).decode()
 PIN = "scrypt:" + ":".join(base64.b64encode(bytes(n)).decode() for n in (16, 32))

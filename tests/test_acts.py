@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_engine import STATION, receipt
 
-from gateway import armed
 from gateway.assembly import Plan
-from gateway.config import Config
+from gateway.configuration import armed
+from gateway.configuration.config import Config
+from gateway.contacts.lamp import LampStep
 from gateway.engine import Reconfigured
-from gateway.lamp import LampStep
 from gateway.payloads import encode
-from gateway.people import public_text
-from gateway.signing import make_command
+from gateway.persons.people import public_text
+from gateway.persons.signing import make_command
 from gateway.values import Inbound
 from tests.kit_engine import EARLY_NS, VENUE, Bench
 

@@ -7,9 +7,9 @@ import math
 import pytest
 
 from drivers.base import Quality
-from gateway import air, heat, vibration
-from gateway.minute_maker import MinuteMaker
-from gateway.minutes import Minute, combine
+from gateway.environment import air, heat, vibration
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.minutes import Minute, combine
 from gateway.moment import NANO, Moment
 from gateway.values import Reading
 

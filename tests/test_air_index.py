@@ -8,12 +8,12 @@ from kit_alarms import at
 from drivers.base import Quality
 from gateway.board import Board, Instrument, unit_of
 from gateway.calendar import Calendar
-from gateway.config import Config
+from gateway.configuration.config import Config
+from gateway.environment.statistics import parse, source
+from gateway.persons.why import why_lines
 from gateway.points import Points
 from gateway.rules import Rule, Verdict, judge, watch
-from gateway.statistics import parse, source
 from gateway.values import Reading
-from gateway.why import why_lines
 
 CALENDAR = Calendar(Config.model_validate({"venue": {"id": "zj", "name": "zj"}}))
 PARTICLES = ("pm2_5", "pm10")

@@ -18,9 +18,9 @@ from hypothesis.stateful import (
 )
 from kit_alarms import FLOOD, LEAK, NOISE, at, ids
 
+from gateway.alarm.snapshots import from_json, to_json
 from gateway.alarms import Alarm, Definition, Given, Signal, State, Step, Transition, due, resume, step
 from gateway.errors import Refused
-from gateway.snapshots import from_json, to_json
 
 STEPS = (Step(30, "second-broker"), Step(90, "siren"))
 SOURCES = (Signal.BREACH, Signal.CLEAR, Signal.PRESS, Signal.UNKNOWN, Signal.UPDATE)

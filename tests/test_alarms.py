@@ -10,6 +10,7 @@ import pytest
 import rfc8785
 from kit_alarms import FLOOD, LEAK, NOISE, REASON, Life, at, ids
 
+from gateway.alarm.snapshots import from_json, to_json, union
 from gateway.alarms import (
     TABLE,
     Alarm,
@@ -24,7 +25,6 @@ from gateway.alarms import (
 )
 from gateway.errors import Refused
 from gateway.moment import ClockState
-from gateway.snapshots import from_json, to_json, union
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "alarms.md"
 S = State

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.aqi import GRADES, POLLUTANTS, Edition, Index, iaqi, index, mass, means
+from gateway.environment.aqi import GRADES, POLLUTANTS, Edition, Index, iaqi, index, mass, means
 
 # mean, concentration, index of 2026, index of 2012 (None: that edition defines none for this mean)
 EXAMPLES = [

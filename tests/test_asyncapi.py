@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from drivers.base import Quality
-from gateway import payloads, signing
+from gateway import payloads
 from gateway.moment import NANO, Moment
 from gateway.payloads import Origin
-from gateway.people import new_key
+from gateway.persons import signing
+from gateway.persons.people import new_key
 from gateway.values import STREAMS, Event, Reading, Readings
 
 NOW = Moment(1_780_800_000 * NANO, 1_000 * NANO)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import settings
-from gateway.boot_config import BEGIN, END, boot_main, fragment, merge_cmdline, merge_config, plan
-from gateway.config import Config
+from gateway.configuration import settings
+from gateway.configuration.config import Config
 from gateway.errors import Refused
+from gateway.installer.boot_config import BEGIN, END, boot_main, fragment, merge_cmdline, merge_config, plan
 from gateway.moment import SystemClock
 from gateway.simulate.simulation import Simulation
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from kit_alarms import at
 
+from gateway.alarm.burden import Burden
 from gateway.alarms import Alarm, Given, Signal, Transition
-from gateway.burden import Burden
 from gateway.moment import NANO
 from tests.kit_engine import VENUE, Bench
 

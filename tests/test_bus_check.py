@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import DeviceError
-from gateway import bus_check
-from gateway.bus_check import Advice, Measuring
 from gateway.cli import main
-from gateway.config import Bus
+from gateway.configuration.config import Bus
+from gateway.installer import bus_check
+from gateway.installer.bus_check import Advice, Measuring
 from gateway.sources.exchange import Exchange
 from gateway.sources.link import Link
 from tests.kit_bus import ScriptedBus, device

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kit_alarms import at
 
 from gateway.calendar import Calendar, Span
-from gateway.config import Config, Rule
+from gateway.configuration.config import Config, Rule
 from gateway.days import WEEKDAYS, Dates, Days
 from gateway.moment import NANO, ClockState, Moment
 

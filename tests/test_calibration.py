@@ -11,11 +11,11 @@ from kit_engine import EARLY_NS, VENUE, Bench
 from kit_settings import GOOD
 
 from drivers.base import Quality
-from gateway import settings
-from gateway.calibrating import book_of
-from gateway.calibration import OFF_S, Book, Check, Interval, Meter, doubts
-from gateway.config_noise import Certificate
-from gateway.minute_maker import MinuteMaker
+from gateway.configuration import settings
+from gateway.configuration.noise import Certificate
+from gateway.environment.calibrating import book_of
+from gateway.environment.calibration import OFF_S, Book, Check, Interval, Meter, doubts
+from gateway.environment.minute_maker import MinuteMaker
 from gateway.moment import Moment
 from gateway.values import Reading
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.card_life import card_life, written_bytes
+from gateway.machine.card_life import card_life, written_bytes
 from gateway.moment import NANO, Moment
 
 START = Moment(0, 1000 * NANO)

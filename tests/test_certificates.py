@@ -11,8 +11,8 @@ from kit_engine import Bench
 from kit_mqtt import QuickClock, running, until
 from kit_tls import Authority
 
-from gateway.certificates import CertificateWatch, files
-from gateway.config import Config
+from gateway.configuration.config import Config
+from gateway.machine.certificates import CertificateWatch, files
 from gateway.moment import NANO, ClockState, Moment
 from gateway.values import CertificateEnds
 

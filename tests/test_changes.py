@@ -9,7 +9,8 @@ import pytest
 from kit_alarms import ZONE
 from kit_engine import VENUE
 
-from gateway import changes, settings
+from gateway import changes
+from gateway.configuration import settings
 from gateway.moment import NANO, Moment
 
 URGENT = '\n[change]\ncannot_wait = "order 12"\n'

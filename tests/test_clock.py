@@ -9,10 +9,10 @@ from kit_mqtt import Broker, until
 from kit_process import Command, Gateway, bus, faults, meter, record, venue
 
 from gateway.alarms import Signal
-from gateway.clock_watch import ClockWatch
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.journal.verify import verify
+from gateway.machine.clock_watch import ClockWatch
 from gateway.moment import NANO, ClockState, Moment
 
 FORTNIGHT_S = 14 * 86_400.0

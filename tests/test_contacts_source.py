@@ -12,8 +12,8 @@ from gpiozero import InputDevice
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from drivers.contact import ContactFilter, ContactState
-from gateway.config import Contact
-from gateway.lamp import BUZZER, PATTERNS, LampStep, beat
+from gateway.configuration.config import Contact
+from gateway.contacts.lamp import BUZZER, PATTERNS, LampStep, beat
 from gateway.moment import SystemClock
 from gateway.sources.contacts import EDGES_PER_S, Contacts
 from gateway.sources.pins import PinTrouble, choose_chip, read_chips, real_backend

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway.control import Control, Doorman
 from gateway.moment import SystemClock
+from gateway.persons.control import Control, Doorman
 from tests.kit_engine import Bench
 
 

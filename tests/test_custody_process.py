@@ -10,7 +10,7 @@ from kit_modem import FakeModem, text_of
 from kit_mqtt import until
 from kit_process import PIN, ROOT, Gateway, record, venue
 
-from gateway.people import pin_hash
+from gateway.persons.people import pin_hash
 
 DOOR = '\n[contact.door]\nkind = "seal"\npin = 17\nsafe = "low"\npin_other = 18\n'
 SECOND = '\n[contact.old-button]\nkind = "leak"\npin = 6\nsafe = "low"\npin_other = 12\n'

@@ -10,9 +10,9 @@ import pytest
 
 from gateway.accept.plausible import plausible
 from gateway.accept.walk import Walk, looks
-from gateway.config import Config
-from gateway.consistency.exam_day import exam_day
-from gateway.consistency.times import times
+from gateway.configuration.config import Config
+from gateway.configuration.consistency.exam_day import exam_day
+from gateway.configuration.consistency.times import times
 from gateway.day.airing import judge
 from gateway.day.incidents import Stands, chosen, prefilled
 from gateway.day.lost_report import lines, totals

@@ -20,8 +20,8 @@ from kit_mqtt import until as at_once
 from kit_process import PIN, ROOT, Command, Gateway, record, venue
 from paho.mqtt.client import Client, MQTTMessage
 
-from gateway.control import ask
-from gateway.people import pin_hash
+from gateway.persons.control import ask
+from gateway.persons.people import pin_hash
 
 PERSONS = "".join(
     f'\n[[person]]\nid = "{name}"\nname = "{name}"\nmay = ["drill", "log", "shelve"]\npin = "{pin_hash(PIN)}"\n'

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import build_parser
-from gateway.health import SYSTEM
-from gateway.lamp import PATTERNS
+from gateway.contacts.lamp import PATTERNS
+from gateway.machine.health import SYSTEM
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -31,7 +31,7 @@ from gateway.doctor.main import examine
 from gateway.doctor.patient import Check, Finding, Machine, Patient, gather, good
 from gateway.doctor.registry import CHECKS
 from gateway.moment import NANO, Moment
-from gateway.people import pin_hash
+from gateway.persons.people import pin_hash
 
 PIN = pin_hash("13579")
 NOW = Moment(1_780_000_000 * NANO, NANO)  # 2026-05-28T20:26:40Z: before the exam of `GOOD`

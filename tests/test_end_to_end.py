@@ -14,7 +14,7 @@ from kit_mqtt import Broker, until
 from kit_process import NOISE_RULE, PERSON_KEY, PIN, STATION_KEY, Command, Gateway, bus, faults, meter, record, venue
 from test_foreign_slaves import PYMODBUS, program
 
-from gateway.people import write_key
+from gateway.persons.people import write_key
 
 HELD = ("raised", "repeated")
 STATION = """

@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.assembly import Plan
 from gateway.board import Board
 from gateway.calendar import Calendar
+from gateway.contacts.lamp import LampStep
 from gateway.engine import Reconfigured
-from gateway.health import Health
 from gateway.journal.chain import public_text, read_event
-from gateway.lamp import LampStep
+from gateway.machine.health import Health
 from gateway.moment import NANO, ClockState, Moment
+from gateway.persons.signing import make_receipt
 from gateway.points import Points
-from gateway.signing import make_receipt
 from gateway.values import (
     Accepted,
     BusState,

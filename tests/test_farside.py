@@ -15,7 +15,7 @@ from rich.console import Console
 import gateway.simulate
 from drivers.base import Quality
 from gateway import payloads
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.moment import NANO, Moment
 from gateway.payloads import Origin
 from gateway.simulate import view

@@ -13,10 +13,10 @@ import pytest
 
 from drivers.base import Quality
 from gateway.cli import main
-from gateway.figures import estimates
+from gateway.environment.figures import estimates
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.minutes import combine
 from gateway.journal.readings import ReadingsWriter
-from gateway.minute_maker import MinuteMaker
-from gateway.minutes import combine
 from gateway.moment import NANO, Moment
 from gateway.values import Reading, Readings
 

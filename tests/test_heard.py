@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from drivers.base import Quality
-from gateway import noise
-from gateway.calibration import Book, Check
-from gateway.minute_maker import MinuteMaker
-from gateway.minutes import Minute, decode, encode
+from gateway.environment import noise
+from gateway.environment.calibration import Book, Check
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.minutes import Minute, decode, encode
+from gateway.environment.noise import figures
+from gateway.environment.noise_events import NoiseEvent
+from gateway.environment.periods import PeriodSpan
 from gateway.moment import NANO, ClockState, Moment
-from gateway.noise import figures
-from gateway.noise_events import NoiseEvent
-from gateway.periods import PeriodSpan
 from gateway.reports.heard import MOST_EVENTS, Aside, Heard
 from gateway.values import Reading
 

@@ -22,10 +22,10 @@ from kit_hj212_site import (
 )
 from kit_mqtt import free_port, running, until
 
-from gateway.acoustics import energy
+from gateway.environment.acoustics import energy
+from gateway.environment.minutes import Minute
 from gateway.hj212.factors import FACTORS
 from gateway.hj212.uploads import Channel, File, Nights, of_file
-from gateway.minutes import Minute
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from kit_hj212 import MN, PW, Platform
 from kit_mqtt import Broker, until
 from kit_process import ROOT, Gateway, bus, meter, venue
 
-from gateway import settings
 from gateway.cli import main
+from gateway.configuration import settings
 from gateway.hj212.factors import FACTORS, converted, rounded
 
 METER = bus() + meter("gate-noise", 1)

@@ -20,10 +20,10 @@ from kit_memory import MemoryJournal, MemoryMinutes, MemoryReadings
 from kit_mqtt import free_port, running, until
 
 from drivers.base import Quality
-from gateway import config
+from gateway.configuration import config
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.minutes import Minute
 from gateway.journal.chain import Chain, Identity, new_run
-from gateway.minute_maker import MinuteMaker
-from gateway.minutes import Minute
 from gateway.moment import NANO, ClockState, Moment, SystemClock
 from gateway.sinks.influx import InfluxSink, Sources
 from gateway.sinks.line_protocol import Labels, line, of_events, of_minutes, of_readings

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from kit_archive import ROOT, TAG, Machine, make_archive, sign
 
-from gateway import last_good
-from gateway.config import Config
+from gateway.configuration import last_good
+from gateway.configuration.config import Config
 from gateway.freeze import why_frozen
 from gateway.moment import NANO, ClockState, Moment
 

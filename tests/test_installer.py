@@ -14,7 +14,7 @@ from kit_process import Gateway, venue
 from drivers.errors import BadFrame
 from drivers.library import bound, find
 from gateway.cli import main
-from gateway.config import Bus, Config, Device
+from gateway.configuration.config import Bus, Config, Device
 from gateway.known_units import KnownUnits
 from gateway.moment import SystemClock
 from gateway.simulate.simulation import Simulation

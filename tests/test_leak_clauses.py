@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from test_engine import STATION, receipt
 
-from gateway.lamp import LampStep
+from gateway.contacts.lamp import LampStep
 from gateway.moment import NANO, ClockState
 from gateway.values import ContactFault, SinkState, StorageState
 from tests.kit_engine import EARLY_NS, START_NS, VENUE, Bench

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from gateway import lending
-from gateway.config import Bus
-from gateway.control import Control, Doorman
+from gateway.configuration.config import Bus
 from gateway.errors import Refused
-from gateway.health import LOAN_S
 from gateway.lending import Desk, borrowed, same_port
+from gateway.machine.health import LOAN_S
 from gateway.moment import SystemClock
+from gateway.persons.control import Control, Doorman
 from gateway.sources.link import Link, PortError
 from gateway.values import BusState, Readings
 from gateway.worker import Worker

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from kit_alarms import at
 
+from gateway.alarm.load import Load, stale
 from gateway.alarms import Alarm
+from gateway.contacts.openings import Openings
 from gateway.errors import Refused
-from gateway.load import Load, stale
 from gateway.moment import NANO
-from gateway.openings import Openings
 
 
 @pytest.mark.parametrize(("times", "flood"), [(10, False), (11, True)])

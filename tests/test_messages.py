@@ -17,15 +17,15 @@ from babel.messages.pofile import read_po
 from drivers import errors
 from drivers.base import Quality
 from gateway import catalogue, usage, vocabulary
-from gateway.alarm_words import State
+from gateway.alarm.wording import HAPPENED
+from gateway.alarm.words import State
 from gateway.calendar import WHENS
 from gateway.catalogue import Said, again, both, choose, chosen, say, sentence, spoken
 from gateway.cli import build_parser, main
-from gateway.control import Control, Doorman
 from gateway.errors import Refused
 from gateway.moment import ClockState, SystemClock
+from gateway.persons.control import Control, Doorman
 from gateway.values import ContactState, Severity, SinkState
-from gateway.wording import HAPPENED
 
 CODE = Path(catalogue.__file__).parent
 KEYWORDS = {"say": None, "both": None, "N_": None}  # as `make messages` collects them

@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.base import Quality
-from gateway import acoustics
+from gateway.environment import acoustics
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.minutes import Minute, combine, decode, encode
 from gateway.errors import Unavailable
 from gateway.journal import ageing, blocks
 from gateway.journal import readings as module
@@ -24,8 +26,6 @@ from gateway.journal.database import open_store
 from gateway.journal.day_files import day_files, month_files
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.readings import ReadingsReader, ReadingsWriter
-from gateway.minute_maker import MinuteMaker
-from gateway.minutes import Minute, combine, decode, encode
 from gateway.moment import NANO, ClockState, Moment
 from gateway.values import Reading, Readings
 

@@ -13,7 +13,7 @@ import pytest
 from kit_alarms import ZONE, at
 from kit_modem import FakeModem, text_of
 
-from gateway import config
+from gateway.configuration import config
 from gateway.moment import NANO, Moment
 from gateway.sinks import modem as modem_module
 from gateway.sinks.modem import Modem, compose

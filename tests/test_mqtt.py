@@ -17,7 +17,7 @@ from kit_mqtt import Broker, Listener, Proxy, QuickClock, running, until
 from kit_tls import Authority
 
 from drivers.base import Quality
-from gateway import config
+from gateway.configuration import config
 from gateway.journal.chain import Chain, Identity, new_run
 from gateway.moment import Clock, ClockState, Moment, SystemClock
 from gateway.payloads import Origin

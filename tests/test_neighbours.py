@@ -23,7 +23,7 @@ from drivers.base import Quality
 from gateway import payloads
 from gateway.assembly import Plan
 from gateway.calendar import Calendar
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.metrics import HEARD, _of_points
 from gateway.moment import NANO, Moment
 from gateway.payloads import Origin

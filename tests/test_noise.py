@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.base import Quality
-from gateway import acoustics, noise
-from gateway.config import Config
-from gateway.minute_maker import MinuteMaker
-from gateway.minutes import Minute, Period, combine
+from gateway.configuration.config import Config
+from gateway.environment import acoustics, noise
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.minutes import Minute, Period, combine
+from gateway.environment.noise import Outcome, figures, judge, judge_night_peak
+from gateway.environment.noise_events import NoiseEvent
+from gateway.environment.noise_weather import Weather
+from gateway.environment.periods import Periods
 from gateway.moment import NANO, Moment
-from gateway.noise import Outcome, figures, judge, judge_night_peak
-from gateway.noise_events import NoiseEvent
-from gateway.noise_weather import Weather
-from gateway.periods import Periods
 from gateway.values import Reading
 
 CST = timezone(timedelta(hours=8))
@@ -244,7 +244,7 @@ def test_an_event_ends_at_a_gap() -> None:
 
 def test_events_survive_the_record() -> None:
     """Events are kept with their minute, come back as they were, and are counted once though they be found twice."""
-    from gateway.minutes import decode, encode
+    from gateway.environment.minutes import decode, encode
 
     minutes = records([45.0] * 600 + [90.0] * 5 + [45.0] * 130)
     again = decode(encode(minutes))

@@ -14,16 +14,16 @@ import pytest
 from asyncapi import problems
 
 from drivers.base import Quality
-from gateway.calibration import Meter
-from gateway.config import Config
-from gateway.config_noise import Certificate
+from gateway.configuration.config import Config
+from gateway.configuration.noise import Certificate
+from gateway.environment.calibration import Meter
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.noise import Validity
+from gateway.environment.periods import Periods
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.readings import ReadingsReader, ReadingsWriter
-from gateway.minute_maker import MinuteMaker
 from gateway.moment import NANO, Moment
-from gateway.noise import Validity
 from gateway.payloads import Below, Origin
-from gateway.periods import Periods
 from gateway.sinks.feeder import Feeder
 from gateway.sinks.noise_records import NoiseRecords, NoiseSettings
 from gateway.sinks.telemetry import ReadingsWish

@@ -12,10 +12,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway import config
 from gateway.cli import main
+from gateway.configuration import config
 from gateway.errors import ConfigError, Refused
-from gateway.people import (
+from gateway.persons.people import (
     new_key,
     person_main,
     pin_hash,

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from kit_engine import START_NS, VENUE, Bench
 
-from gateway import armed
-from gateway.config import Config
+from gateway.configuration import armed
+from gateway.configuration.config import Config
+from gateway.machine.platform import Vitals, board_serial, judge, read_vitals
 from gateway.moment import NANO, ClockState, Moment, SystemClock
-from gateway.platform import Vitals, board_serial, judge, read_vitals
 from gateway.sources import machine
 from gateway.sources.machine import Machine, timedated
 from gateway.values import MachineState

@@ -17,7 +17,7 @@ from smbus2 import i2c_msg
 from drivers.base import Driver, Measurement, Quality, Read
 from drivers.errors import BadFrame, NotReady, Timeout
 from drivers.library import find
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.errors import ConfigError
 from gateway.moment import SystemClock
 from gateway.sources.choice import bind, build_sources, source_for

@@ -16,7 +16,7 @@ from kit_process import Command, Gateway, bus, faults, meter, record, venue
 
 from benchmarks.footprint import cpu, played, resident
 from gateway import app
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.journal.verify import verify
 from gateway.moment import NANO, SystemClock

@@ -12,9 +12,9 @@ from kit_process import venue
 
 from gateway import switchboard
 from gateway.app import App
-from gateway.config import Config
+from gateway.configuration.config import Config
+from gateway.machine.pulse import Loop, Pulse
 from gateway.moment import NANO, Moment, SystemClock
-from gateway.pulse import Loop, Pulse
 from gateway.simulate.simulation import Simulation
 
 

@@ -14,11 +14,11 @@ from kit_record import fill
 from test_reports import report
 
 from drivers.base import Quality
-from gateway import last_good
 from gateway.catalogue import choose
+from gateway.configuration import last_good
+from gateway.environment.minutes import Minute
 from gateway.journal import blocks
 from gateway.journal.events import EventWriter
-from gateway.minutes import Minute
 from gateway.moment import NANO, Moment, SystemClock
 from gateway.reports.activations import activations
 from gateway.reports.day_means import DayMeans, largest_of_8_h

@@ -15,13 +15,13 @@ import pytest
 from kit_record import Level, fill
 
 from drivers import library
-from gateway import last_good
 from gateway.catalogue import choose
 from gateway.cli import main
+from gateway.configuration import last_good
+from gateway.environment.noise import Judgement, Outcome
 from gateway.errors import Refused
 from gateway.journal.chain import Identity
 from gateway.moment import NANO, ClockState, Moment
-from gateway.noise import Judgement, Outcome
 from gateway.reports import bundle
 from gateway.reports.complaint import Answer, Heard, answer
 from gateway.reports.limits import Judged, Summary

@@ -18,10 +18,10 @@ from gateway import rule_sets
 from gateway.alarms import Signal, Step
 from gateway.board import Board, Instrument, quantity_in
 from gateway.calendar import WHENS, Calendar
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.days import WEEKDAYS, Dates, Days
+from gateway.environment.statistics import parse
 from gateway.rules import Rule, Verdict, definition, in_force, judge, kind_of, limits_in_force, watch
-from gateway.statistics import parse
 from gateway.values import Reading
 
 VENUE = """

@@ -15,11 +15,11 @@ from kit_engine import START_NS, VENUE, Bench
 from benchmarks.screening import CROWDS, Crowd, play
 from drivers.base import Quality
 from gateway import payloads
-from gateway.config import Config
-from gateway.config_screening import Screening
-from gateway.consistency import problems
-from gateway.local import status_lines
+from gateway.configuration.config import Config
+from gateway.configuration.consistency import problems
+from gateway.configuration.screening import Screening
 from gateway.moment import NANO, Moment
+from gateway.persons.local import status_lines
 from gateway.screening.gate import Gate
 from gateway.screening.persons import Peaks, compensated, judge, tenths
 from gateway.values import Command, Reading, Readings

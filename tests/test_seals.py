@@ -10,12 +10,12 @@ from asyncapi import problems
 from kit_alarms import at
 
 from gateway.alarms import Alarm, State
-from gateway.armed import Armed
 from gateway.assembly import Plan
+from gateway.configuration.armed import Armed
+from gateway.contacts.seals import STAYED, TABLE, Guard, Movement, Phase, Seals, moved, stayed
 from gateway.engine import Reconfigured
 from gateway.moment import NANO, Moment
 from gateway.payloads import encode
-from gateway.seals import STAYED, TABLE, Guard, Movement, Phase, Seals, moved, stayed
 from gateway.values import ContactFault
 from tests.kit_engine import START_NS, VENUE, Bench
 

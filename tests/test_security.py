@@ -16,7 +16,7 @@ from kit_influx import TOKEN, Influx
 from kit_mqtt import Broker, until
 from kit_process import PIN, Gateway, bus, meter, venue
 
-from gateway.control import ask, socket_path
+from gateway.persons.control import ask, socket_path
 
 PASSWORD = "a-password-of-the-venue"
 LISTENING, UNCONNECTED = "0A", "07"

@@ -18,7 +18,7 @@ import pytest
 from drivers.base import Driver, Measurement, Quality, Read
 from drivers.errors import BadFrame
 from drivers.library import find
-from gateway.config import Bus
+from gateway.configuration.config import Bus
 from gateway.simulate.clock import FastClock
 from gateway.sources import plan
 from gateway.sources.link import Link, PortError

@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit_settings import BROKEN, BYTES, GOOD, WARNINGS
 
-from gateway import catalogue, last_good
-from gateway.complaints import Phrase, Problem, phrase
-from gateway.config import duration_text, seconds
+from gateway import catalogue
+from gateway.configuration import last_good
+from gateway.configuration.complaints import Phrase, Problem, phrase
+from gateway.configuration.config import duration_text, seconds
+from gateway.configuration.settings import Checked, check, check_bytes, load
+from gateway.configuration.settings_cli import check_main, config_main, sample, tables, toml
 from gateway.errors import ConfigError
-from gateway.settings import Checked, check, check_bytes, load
-from gateway.settings_cli import check_main, config_main, sample, tables, toml
 
 
 def written(folder: Path, text: str | bytes) -> Path:

@@ -18,8 +18,8 @@ from rich.cells import cell_len
 from drivers.library import find
 from gateway.catalogue import choose
 from gateway.cli import main
-from gateway.people import pin_hash, pin_matches
-from gateway.settings import check
+from gateway.configuration.settings import check
+from gateway.persons.people import pin_hash, pin_matches
 from gateway.setup import answers, guard, papers
 from gateway.setup.draft import Draft, recalled
 from gateway.setup.instruments import QUICK, Instruments, serial_ports

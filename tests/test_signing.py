@@ -12,11 +12,11 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.config import Person, Station
+from gateway.configuration.config import Person, Station
 from gateway.errors import Refused
 from gateway.moment import NANO, Moment
-from gateway.people import new_key, public_text
-from gateway.signing import MAX_BYTES, REMEMBERED, Door, make_command, make_receipt, sign
+from gateway.persons.people import new_key, public_text
+from gateway.persons.signing import MAX_BYTES, REMEMBERED, Door, make_command, make_receipt, sign
 from gateway.values import Inbound
 
 NOW = Moment(1_780_800_000 * NANO, 1_000 * NANO)

@@ -22,12 +22,12 @@ from pymodbus.client import ModbusSerialClient
 from drivers import errors
 from drivers.base import Driver, Quality, Read
 from drivers.frames import Scanner
-from gateway.config import Config
-from gateway.config_screening import Screening
+from gateway.configuration.config import Config
+from gateway.configuration.screening import Screening
+from gateway.configuration.settings import check
 from gateway.errors import ConfigError, Refused
 from gateway.moment import NANO, Moment, SystemClock
 from gateway.screening.persons import Peaks
-from gateway.settings import check
 from gateway.simulate import scenario
 from gateway.simulate.clock import FastClock
 from gateway.simulate.simulation import Simulation, driver_of

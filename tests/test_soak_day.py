@@ -23,7 +23,7 @@ from kit_process import ROOT, Command, Gateway, bus, faults, meter, record, venu
 from paho.mqtt.client import Client, MQTTMessage
 
 from gateway.app import App
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.simulate.clock import FastClock
 from gateway.simulate.simulation import Simulation

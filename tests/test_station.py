@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from kit_mqtt import Broker, Listener, QuickClock, running, until
 
-from gateway import config, payloads
+from gateway import payloads
+from gateway.configuration import config
 from gateway.journal.chain import Chain, Identity, new_run
 from gateway.moment import NANO, Moment
 from gateway.payloads import Origin
-from gateway.people import new_key, public_text, write_key
-from gateway.signing import Door
+from gateway.persons.people import new_key, public_text, write_key
+from gateway.persons.signing import Door
 from gateway.station.desk import Desk, Row
 from gateway.station.settings import Acting, StationConfig
 from gateway.station.station import Station, line, needs_receipt

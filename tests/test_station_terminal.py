@@ -24,7 +24,7 @@ from gateway.errors import ConfigError
 from gateway.journal.chain import Chain, Identity
 from gateway.moment import NANO, Moment, SystemClock
 from gateway.payloads import Origin
-from gateway.people import new_key, write_key
+from gateway.persons.people import new_key, write_key
 from gateway.station import view
 from gateway.station.desk import Row
 from gateway.station.hand import LONGEST_NOTE, Hand

@@ -14,8 +14,8 @@ from kit_alarms import at
 
 from drivers.base import Quality
 from gateway.board import Board, Instrument, quantity_in, unit_of
+from gateway.environment.statistics import Wanted, Window, parse, source
 from gateway.moment import NANO
-from gateway.statistics import Wanted, Window, parse, source
 from gateway.values import Reading
 
 LEVELS_11 = "41.2 43.0 42.5 47.8 55.1 60.3 52.2 46.7 44.4 43.9 42.8 42.1 41.9 45.5 49.6 58.0 50.2 44.9 43.3 42.0"

@@ -12,11 +12,11 @@ from drivers import _renke, modbus
 from drivers.base import Driver, Provision, Read
 from drivers.errors import BadFrame, DeviceError, Timeout
 from drivers.library import find
+from gateway.installer.survey_cli import Stanzas
 from gateway.sources import provision as provisioning
 from gateway.sources import survey
 from gateway.sources.link import PortError
 from gateway.sources.provision import Setting, provision
-from gateway.survey_cli import Stanzas
 from tests.kit_bus import Running, ScriptedBus, device, driver
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from gateway import state
 from gateway.cli import main
-from gateway.control import Control, Doorman
 from gateway.moment import SystemClock
+from gateway.persons.control import Control, Doorman
 from gateway.state import socket_path
 from gateway.worker import Worker
 

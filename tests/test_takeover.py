@@ -11,9 +11,9 @@ import pytest
 from kit_alarms import LEAK, Life, at
 from test_engine import STATION
 
+from gateway.alarm.takeover import adds, joined, taken_up
 from gateway.alarms import Alarm, Given, Signal, State
-from gateway.lamp import LampStep
-from gateway.takeover import adds, joined, taken_up
+from gateway.contacts.lamp import LampStep
 from gateway.values import ContactFault, SeenRetained, StorageState
 from tests.kit_engine import VENUE, Bench
 

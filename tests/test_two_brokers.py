@@ -10,7 +10,7 @@ from kit_mqtt import Broker, Proxy, until
 from kit_process import STATION_KEY, Command, Gateway, venue
 
 from gateway.journal.reader import EventReader
-from gateway.signing import make_command
+from gateway.persons.signing import make_command
 
 HELD = ("raised", "repeated")
 

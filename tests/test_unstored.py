@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from gateway.alarm.unstored import Unstored
 from gateway.journal.chain import Head
-from gateway.unstored import Unstored
 
 
 def last(run: str, seq: int, number: int) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from types import SimpleNamespace
 import pytest
 from test_engine import STATION, receipt
 
-from gateway import local
 from gateway.assembly import remember
 from gateway.catalogue import choose
 from gateway.journal.events import EventReader, EventWriter
 from gateway.moment import SystemClock
+from gateway.persons import local
+from gateway.persons.why import limit_lines, why_lines
 from gateway.values import Accepted, NotTaken
-from gateway.why import limit_lines, why_lines
 from tests.kit_engine import EARLY_NS, VENUE, Bench
 
 ESCALATION = '\n[escalation]\nsteps = [{ after = "10s", to = "resend" }, { after = "60s", to = "siren" }]\n'

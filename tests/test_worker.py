@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from gateway.config import Bus
+from gateway.configuration.config import Bus
 from gateway.nudge import Nudge
 from gateway.sources.link import Link
 from gateway.worker import ASLEEP_S, LOOK_S, Stop, Worker, idle_s

@@ -10,9 +10,9 @@ from typing import Any
 from gateway.accept.sheet import digest, sheet
 from gateway.accept.walk import Step, Walk, looks
 from gateway.catalogue import say
-from gateway.control import ask
 from gateway.errors import Refused
-from gateway.local import pin_of
+from gateway.persons.control import ask
+from gateway.persons.local import pin_of
 
 
 def accept_main(args: argparse.Namespace) -> int:

@@ -9,16 +9,16 @@ from typing import Any
 
 from drivers.base import Quality
 from drivers.contact import ContactState
-from gateway.alarm_words import Definition, Given, Signal
+from gateway.alarm.findings import Evidence, Finding
+from gateway.alarm.wording import Text
+from gateway.alarm.words import Definition, Given, Signal
 from gateway.catalogue import both, say
-from gateway.config_day import Airing
+from gateway.configuration.day import Airing
 from gateway.day.airing import judge
 from gateway.day.wording import AIRED, AIRING_STEP, DOOR_OPEN_AFTER
 from gateway.errors import Refused
-from gateway.findings import Evidence, Finding
 from gateway.moment import ClockState, Moment
 from gateway.venue import Venue
-from gateway.wording import Text
 
 log = logging.getLogger(__name__)
 

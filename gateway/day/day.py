@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gateway.alarm_words import Definition, Given, Signal, State
+from gateway.alarm.findings import Evidence, Finding
+from gateway.alarm.wording import Text
+from gateway.alarm.words import Definition, Given, Signal, State
 from gateway.calendar import Span
 from gateway.catalogue import both, say
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.day import airing_watch, lost_watch, zero_report
 from gateway.day.airing_watch import AiringWatch
 from gateway.day.duty_watch import DutyWatch, alarm_of
@@ -23,11 +25,9 @@ from gateway.day.wording import ENTRIES as SAID
 from gateway.day.wording import STAGES as STAGE_WORDS
 from gateway.day.zero_report import ZeroReports
 from gateway.errors import Refused
-from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, Moment
 from gateway.values import Command, ConfigurationWaits
 from gateway.venue import Venue
-from gateway.wording import Text
 
 AIRING_STEPS = ("disinfection-start", "disinfection-end", "ventilation-start", "ventilation-end")
 LOG, STAGE_PAGE = "log", "stage"  # pages that are never raised: where entries and stages are recorded

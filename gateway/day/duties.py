@@ -19,8 +19,8 @@ from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 
-from gateway.config import Config
-from gateway.config_day import DutyKind
+from gateway.configuration.config import Config
+from gateway.configuration.day import DutyKind
 from gateway.moment import NANO, ClockState, Moment
 
 _DAY = timedelta(days=1)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Any
 
-from gateway.alarm_words import Definition, Given, Signal
+from gateway.alarm.findings import Evidence, Finding
+from gateway.alarm.wording import Text
+from gateway.alarm.words import Definition, Given, Signal
 from gateway.catalogue import both
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.day.duties import Duty, Kept, Standing, due, duties, entered, standing
 from gateway.day.wording import DUTIES, DUTY_BY_TAG, DUTY_DONE, DUTY_EXPECTED, DUTY_LATE, DUTY_STANDS
-from gateway.findings import Evidence, Finding
 from gateway.moment import Moment
 from gateway.values import Severity
-from gateway.wording import Text
 
 log = logging.getLogger(__name__)
 

@@ -9,18 +9,18 @@ from typing import Any, Literal
 
 from drivers.contact import ContactState
 from drivers.quantities import QUANTITIES
-from gateway.alarm_words import Alarm, Definition, Given, Signal
+from gateway.alarm.findings import Evidence, Finding
+from gateway.alarm.wording import HAPPENED, Text
+from gateway.alarm.words import Alarm, Definition, Given, Signal
 from gateway.board import quantity_in
 from gateway.calendar import LONGEST_SESSION_S, Calendar, Span
 from gateway.catalogue import both, say
 from gateway.day.lost_time import Disturbance, Ended, Seen, bounded, downtime, look
 from gateway.day.wording import CAUSES, DISTURBANCE_BEGAN, DISTURBANCE_ENDED, SESSION_MOVED
 from gateway.errors import Refused
-from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, Moment
 from gateway.rules import Rule
 from gateway.venue import Venue
-from gateway.wording import HAPPENED, Text
 
 log = logging.getLogger(__name__)
 

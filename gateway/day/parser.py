@@ -16,7 +16,7 @@ def add_day_parsers(verbs: Any, stateful: argparse.ArgumentParser, tables: argpa
     """`verbs`: what argparse's add_subparsers gave."""
     text = say("make an entry: a duty, an incident, airing, a session held or moved")
     log = verbs.add_parser("log", help=text, description=text, parents=[stateful, tables])
-    log.set_defaults(handler="gateway.local:log_main", verb="log")
+    log.set_defaults(handler="gateway.persons.local:log_main", verb="log")
     log.add_argument("kind", choices=[*ENTRIES], metavar="KIND", help=say("one of: {known}", known=", ".join(ENTRIES)))
     log.add_argument("--with", dest="second", metavar="PERSON", help=say("the second person, at the same terminal"))
     log.add_argument("--room", metavar="ROOM", help=say("disinfection and ventilation: the room"))
@@ -33,7 +33,7 @@ def add_day_parsers(verbs: Any, stateful: argparse.ArgumentParser, tables: argpa
     log.add_argument("--with-pin-file", type=Path, help=say("file with the PIN of the second person"))
     text = say("hold a drill: the whole way to the far end and back, every message marked")
     drill = verbs.add_parser("drill", help=text, description=text, parents=[stateful, tables])
-    drill.set_defaults(handler="gateway.local:drill_main", verb="drill")
+    drill.set_defaults(handler="gateway.persons.local:drill_main", verb="drill")
     drill.add_argument(
         "name", nargs="?", metavar="NAME", help=say("a leak button: an alarm of its own, at most 15 min")
     )

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from gateway.alarm_words import Definition, Given, Signal
+from gateway.alarm.findings import Evidence, Finding
+from gateway.alarm.wording import Text
+from gateway.alarm.words import Definition, Given, Signal
 from gateway.catalogue import both
 from gateway.day.wording import SEALED
-from gateway.findings import Evidence, Finding
 from gateway.journal.chain import Head
 from gateway.moment import NANO, Moment
 from gateway.values import STREAMS
-from gateway.wording import Text
 
 KEEP = timedelta(days=183)  # recordings are kept six months after the exam (facts/alarms.md, 6); so is the record
 AFTER_S = 3600.0

@@ -10,19 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.contact import ContactState
-from gateway.alarm_words import Alarm, Given, Signal, State, Transition
-from gateway.book import Page
+from gateway.alarm.book import Page
+from gateway.alarm.findings import Evidence, Finding
+from gateway.alarm.wording import STANDS
+from gateway.alarm.words import Alarm, Given, Signal, State, Transition
 from gateway.catalogue import both, say
+from gateway.contacts.watches import ContactWatch
 from gateway.day.trial import TEST_S, Trial, drill_of
 from gateway.day.wording import DRILL_RECORD
 from gateway.errors import Refused
-from gateway.findings import Evidence, Finding
 from gateway.moment import Moment
-from gateway.summary import summary
+from gateway.persons.summary import summary
 from gateway.values import Command
 from gateway.venue import Venue
-from gateway.watches import ContactWatch
-from gateway.wording import STANDS
 
 
 @dataclass(slots=True)

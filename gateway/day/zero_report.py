@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Any
 
-from gateway.alarm_words import Definition, Given, Signal
-from gateway.book import Page
+from gateway.alarm.book import Page
+from gateway.alarm.findings import Evidence, Finding
+from gateway.alarm.wording import Text
+from gateway.alarm.words import Definition, Given, Signal
 from gateway.catalogue import both
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.day.wording import NOTHING_TO_REPORT, REPORT_EXPECTED, SOMETHING_TO_REPORT
-from gateway.findings import Evidence, Finding
 from gateway.moment import NANO, Moment
-from gateway.wording import Text
 
 PAGE = "zero-report"
 _DAY = timedelta(days=1)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from gateway import config as configuration
 from gateway.catalogue import N_, say
+from gateway.configuration import config as configuration
 from gateway.doctor.patient import Check, Patient, Seen, bad, doubtful, good
 from gateway.moment import Moment
 from gateway.sinks.link import Acked, Link, Message, Publication

@@ -20,11 +20,11 @@ from typing import Any
 
 from gateway import __version__
 from gateway.catalogue import say
-from gateway.control import ask
 from gateway.doctor.patient import Finding, Patient
 from gateway.doctor.service import UNIT
 from gateway.doctor.storage import secret_files
 from gateway.errors import Refused, Unavailable
+from gateway.persons.control import ask
 
 LOG_LINES = 2000
 _HIDDEN = "[hidden]"

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway import last_good
 from gateway.catalogue import N_, say
-from gateway.complaints import Problem
+from gateway.configuration import last_good
+from gateway.configuration.complaints import Problem
+from gateway.configuration.last_good import NAMES
 from gateway.doctor.patient import Check, Patient, Seen, bad, doubtful, good
-from gateway.last_good import NAMES
 
 # Places whose warnings the other families say themselves, with what follows from them.
 _SAID_ELSEWHERE = frozenset({"person", "station", "custody", "mqtt"})

@@ -12,7 +12,7 @@ from pathlib import Path
 from drivers.base import Driver
 from drivers.errors import BadFrame, DeviceError
 from gateway.catalogue import say
-from gateway.config import Bus
+from gateway.configuration.config import Bus
 from gateway.doctor.patient import Seen, bad, good
 from gateway.errors import Refused, Unavailable
 from gateway.lending import borrowed

@@ -24,7 +24,7 @@ _MARK = {"good": "+", "warning": "!", "bad": "x"}
 def doctor_main(args: argparse.Namespace) -> int:
     """Prints every finding; 0 when none is bad, 1 otherwise."""
     if args.bus:
-        from gateway.bus_check import bus_main  # noqa: PLC0415  it opens ports, which no other check does
+        from gateway.installer.bus_check import bus_main  # noqa: PLC0415  it opens ports, which no other check does
 
         return bus_main(args)
     began = time.monotonic()

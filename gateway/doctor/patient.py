@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from gateway import settings
-from gateway.config import Config
-from gateway.control import ask
+from gateway.configuration import settings
+from gateway.configuration.config import Config
 from gateway.errors import Refused, Unavailable
 from gateway.moment import Moment, SystemClock
+from gateway.persons.control import ask
 
 Level = Literal["good", "warning", "bad"]
 COMMAND_S = 5.0  # for a program of the system to answer

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway import settings
 from gateway.calendar import Calendar
 from gateway.catalogue import say
-from gateway.config import Config
+from gateway.configuration import settings
+from gateway.configuration.config import Config
+from gateway.environment.noise import Validity
 from gateway.errors import Refused
 from gateway.hj212.frame import HEAD
 from gateway.hj212.link import Link, TermsFile, link_of
@@ -23,7 +24,6 @@ from gateway.hj212.requests import Conduct
 from gateway.hj212.segment import parse
 from gateway.hj212.uploads import DAY, HOUR, MINUTE, Upload
 from gateway.moment import NANO, Moment, SystemClock
-from gateway.noise import Validity
 from gateway.sinks.hj212_record import SETTLED_S, Record
 from gateway.sources.choice import bind
 

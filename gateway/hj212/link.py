@@ -11,15 +11,15 @@ from datetime import tzinfo
 from pathlib import Path
 
 from gateway.board import unit_of
-from gateway.config import Venue
-from gateway.config_hj212 import Hj212
+from gateway.configuration.config import Venue
+from gateway.configuration.hj212 import Hj212
+from gateway.environment.noise import Validity
 from gateway.hj212.editions import EDITIONS
 from gateway.hj212.factors import AIR, FACTORS, NOISE
 from gateway.hj212.parley import Party
 from gateway.hj212.requests import Terms
 from gateway.hj212.uploads import Channel, Nights
 from gateway.journal.files import write_durably
-from gateway.noise import Validity
 
 log = logging.getLogger(__name__)
 

@@ -19,11 +19,11 @@ from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal, NamedTuple
 
 from drivers.base import Quality
+from gateway.environment.minutes import Minute, Period, combine
+from gateway.environment.noise import Hours, Validity, day_night, hours_of
 from gateway.hj212.factors import NOISE, Factor, converted, rounded
 from gateway.hj212.segment import Item
-from gateway.minutes import Minute, Period, combine
 from gateway.moment import NANO
-from gateway.noise import Hours, Validity, day_night, hours_of
 from gateway.values import Reading
 
 REALTIME, MINUTE, HOUR, DAY = "2011", "2051", "2061", "2031"

@@ -31,8 +31,8 @@ from gateway.journal.chain import KEY_FILE, PUBLIC_FILE
 from gateway.journal.database import open_reader
 from gateway.journal.files import sync_directory
 from gateway.journal.reader import FILE
+from gateway.machine.platform import board_serial
 from gateway.moment import Moment
-from gateway.platform import board_serial
 
 FORM = 1
 MANIFEST, FOLDER = "manifest.json", "state/"

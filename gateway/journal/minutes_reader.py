@@ -10,13 +10,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.minutes import MINUTE_S, Minute, decode, text_of
 from gateway.errors import Unavailable
 from gateway.journal import blocks
 from gateway.journal.database import open_reader
 from gateway.journal.day_files import DayFiles, day_files
 from gateway.journal.readings_reader import Memory, Waiting
-from gateway.minute_maker import MinuteMaker
-from gateway.minutes import MINUTE_S, Minute, decode, text_of
 from gateway.moment import NANO
 
 log = logging.getLogger(__name__)

@@ -17,14 +17,14 @@ from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 from pathlib import Path
 
+from gateway.environment.minute_maker import MinuteMaker
+from gateway.environment.minutes import encode
 from gateway.journal import blocks
 from gateway.journal.ageing import MINUTES, Ageing, Keep
 from gateway.journal.database import NewerSchema, Schema, Trust, is_damage, open_reader, open_store, wal_emptied, words
 from gateway.journal.day_files import day_files
 from gateway.journal.minutes_reader import replay
 from gateway.journal.readings_reader import ReadingsReader, last_row
-from gateway.minute_maker import MinuteMaker
-from gateway.minutes import encode
 from gateway.moment import Clock, Moment
 from gateway.values import Readings, SetAside, StorageState
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from gateway import settings
 from gateway.catalogue import N_, say
+from gateway.configuration import settings
 from gateway.errors import ConfigError, Refused, Unavailable
 from gateway.journal import backup
 from gateway.journal.backup import Manifest
@@ -17,8 +17,8 @@ from gateway.journal.chain import PUBLIC_FILE, Identity
 from gateway.journal.files import hand_over
 from gateway.journal.reader import FILE, EventReader
 from gateway.journal.restore import Restored, restore
+from gateway.machine.platform import board_serial
 from gateway.moment import SystemClock
-from gateway.platform import board_serial
 from gateway.state import Mode, StateDirectory
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from gateway import __version__
 from gateway.catalogue import chosen, say
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.errors import Refused
 from gateway.journal.chain import Identity
 from gateway.journal.minutes_reader import MinutesReader

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.noise import Outcome
+from gateway.environment.noise import Outcome
 from gateway.reports.limits import Judged, Summary
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.catalogue import both, say
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.day.lost_report import totals
 from gateway.day.wording import CAUSES
+from gateway.environment.minutes import MINUTE_S
 from gateway.journal.chain import Identity
-from gateway.minutes import MINUTE_S
 from gateway.pages import render
 from gateway.reports import day_rows, noise_page, tables
 from gateway.reports.activations import activations

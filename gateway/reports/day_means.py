@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from drivers.base import quantity_of
-from gateway import air, aqi, noise
-from gateway.air import HOUR_S, HOURS_OF_A_DAY, Mean
-from gateway.minutes import Minute, Sum, kind_of
+from gateway.environment import air, aqi, noise
+from gateway.environment.air import HOUR_S, HOURS_OF_A_DAY, Mean
+from gateway.environment.minutes import Minute, Sum, kind_of
 
 EIGHT_H, EIGHT_NEEDED, EIGHTS_NEEDED = 8, 6, 14
 

@@ -8,16 +8,16 @@ from typing import Any
 
 from drivers.base import quantity_of
 from drivers.quantities import QUANTITIES
-from gateway import aqi
+from gateway.alarm.wording import quantity_text
 from gateway.catalogue import say
 from gateway.day.lost_report import totals
+from gateway.environment import aqi
 from gateway.payloads import unit_of
 from gateway.reports import tables
 from gateway.reports.activations import Activation
 from gateway.reports.day_means import DayMean
 from gateway.reports.material import Material
 from gateway.vocabulary import SEVERITIES
-from gateway.wording import quantity_text
 
 _ROUTINE = {"drill-record"}  # has its own sheet: `report drill`
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.payloads import COUNT_S
 

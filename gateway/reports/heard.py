@@ -15,12 +15,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gateway import acoustics, noise
-from gateway.minutes import MINUTE_S, Minute
+from gateway.environment import acoustics, noise
+from gateway.environment.minutes import MINUTE_S, Minute
+from gateway.environment.noise import HOUR_S, Adding, Hours
+from gateway.environment.noise_events import KINDS, EventKind, NoiseEvent
+from gateway.environment.periods import PeriodSpan
 from gateway.moment import ClockState
-from gateway.noise import HOUR_S, Adding, Hours
-from gateway.noise_events import KINDS, EventKind, NoiseEvent
-from gateway.periods import PeriodSpan
 
 MOST_EVENTS = 24  # that a page lists; all of them are in the bundle
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway import noise
 from gateway.calendar import Calendar, Span
-from gateway.minutes import MINUTE_S
+from gateway.environment import noise
+from gateway.environment.minutes import MINUTE_S
+from gateway.environment.noise import Judgement, Outcome
+from gateway.environment.statistics import Wanted, parse, source
 from gateway.moment import NANO, ClockState, Moment
-from gateway.noise import Judgement, Outcome
 from gateway.reports.heard import Track
 from gateway.rules import Rule, in_force
-from gateway.statistics import Wanted, parse, source
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,21 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
 
-from gateway import last_good, noise, rule_sets, settings
+from gateway import rule_sets
 from gateway.board import Instrument
 from gateway.calendar import Calendar
-from gateway.calibrating import check_of
-from gateway.calibration import Book, Meter, doubts
 from gateway.catalogue import say
-from gateway.config import Config
+from gateway.configuration import last_good, settings
+from gateway.configuration.config import Config
+from gateway.environment import noise
+from gateway.environment.calibrating import check_of
+from gateway.environment.calibration import Book, Meter, doubts
+from gateway.environment.minutes import MINUTE_S, Minute, Period, Sum
+from gateway.environment.periods import Periods
 from gateway.errors import Refused
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.reader import EventReader
-from gateway.minutes import MINUTE_S, Minute, Period, Sum
 from gateway.moment import NANO
-from gateway.periods import Periods
 from gateway.reports.heard import Aside, Heard
 from gateway.rules import Rule
 from gateway.sources.choice import bind

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from gateway import __version__, noise
+from gateway import __version__
 from gateway.catalogue import say
+from gateway.environment import noise
 from gateway.journal.chain import Identity
 from gateway.pages import render
 from gateway.reports import charts, tables

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
+from gateway.environment.noise import is_noise
 from gateway.journal.readings_reader import ReadingsReader
 from gateway.moment import NANO
-from gateway.noise import is_noise
 from gateway.reports.material import Material
 from gateway.values import Reading
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway import noise
 from gateway.catalogue import N_, say
-from gateway.config import Config, seconds
+from gateway.configuration.config import Config, seconds
+from gateway.environment import noise
+from gateway.environment.minutes import Minute
 from gateway.errors import Refused
 from gateway.journal.chain import Identity
 from gateway.journal.minutes_reader import MinutesReader
-from gateway.minutes import Minute
 from gateway.reports import complaint, limits, noise_page, tables
 from gateway.reports.complaint import Answer, Heard, Reason, Verdict
 from gateway.reports.limits import Summaries, Summary

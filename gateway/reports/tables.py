@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from gateway import noise
-from gateway.calibration import Check
 from gateway.catalogue import N_, say
-from gateway.minutes import MINUTE_S
-from gateway.noise import Outcome
-from gateway.noise_events import KINDS, EventKind
-from gateway.periods import PeriodSpan
+from gateway.environment import noise
+from gateway.environment.calibration import Check
+from gateway.environment.minutes import MINUTE_S
+from gateway.environment.noise import Outcome
+from gateway.environment.noise_events import KINDS, EventKind
+from gateway.environment.periods import PeriodSpan
 from gateway.reports.charts import Band, LimitLine, Line, levels
 from gateway.reports.limits import Judged, Summary
 from gateway.reports.material import Level, Material, doubts_of

@@ -15,12 +15,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from gateway import config as configuration
 from gateway.board import Instrument
-from gateway.config import Config, Duration, Table, When
+from gateway.configuration import config as configuration
+from gateway.configuration.config import Config, Duration, Table, When
 from gateway.days import Days
+from gateway.environment.statistics import parse, source
 from gateway.rules import Origin, Proof, Rule, kind_of
-from gateway.statistics import parse, source
 from gateway.values import Severity
 
 _FOLDER = Path(__file__).parent

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.calendar import Calendar
-from gateway.config_screening import Screening
+from gateway.configuration.screening import Screening
 from gateway.moment import NANO, Moment
 from gateway.screening.persons import Person
 

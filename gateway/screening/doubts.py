@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gateway.config_screening import Screening
+from gateway.configuration.screening import Screening
 from gateway.moment import NANO, Moment
 from gateway.screening.persons import Verdict
 

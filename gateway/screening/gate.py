@@ -19,22 +19,9 @@ from datetime import tzinfo
 from typing import Any
 
 from drivers.base import Quality
-from gateway.alarms import Definition, Given, Signal
-from gateway.book import Page
-from gateway.calendar import Calendar
-from gateway.catalogue import both, say
-from gateway.config_screening import Screening
-from gateway.errors import Refused
-from gateway.findings import Evidence, Finding
-from gateway.moment import NANO, Moment
-from gateway.payloads import COUNT_S
-from gateway.screening.counts import RATE_LEAST, Count, Forecast, Queue
-from gateway.screening.doubts import Doubts
-from gateway.screening.persons import Peaks, Person, judge
-from gateway.screening.second import Waiting
-from gateway.values import Reading, Readings, Severity
-from gateway.vocabulary import SCREENED
-from gateway.wording import (
+from gateway.alarm.book import Page
+from gateway.alarm.findings import Evidence, Finding
+from gateway.alarm.wording import (
     GATE_COUNTED,
     GATE_DEVICE,
     GATE_OVERDUE,
@@ -44,6 +31,19 @@ from gateway.wording import (
     GATE_STOPPED,
     Text,
 )
+from gateway.alarms import Definition, Given, Signal
+from gateway.calendar import Calendar
+from gateway.catalogue import both, say
+from gateway.configuration.screening import Screening
+from gateway.errors import Refused
+from gateway.moment import NANO, Moment
+from gateway.payloads import COUNT_S
+from gateway.screening.counts import RATE_LEAST, Count, Forecast, Queue
+from gateway.screening.doubts import Doubts
+from gateway.screening.persons import Peaks, Person, judge
+from gateway.screening.second import Waiting
+from gateway.values import Reading, Readings, Severity
+from gateway.vocabulary import SCREENED
 
 log = logging.getLogger(__name__)
 

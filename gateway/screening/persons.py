@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.config_screening import Screening
+from gateway.configuration.screening import Screening
 from gateway.moment import Moment
 
 Verdict = Literal["passed", "undecided", "over", "implausible"]

@@ -25,9 +25,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.catalogue import say
-from gateway.complaints import Location, Problem, field_at
+from gateway.configuration.complaints import Location, Problem, field_at
 from gateway.errors import Refused
-from gateway.people import pin_hash
+from gateway.persons.people import pin_hash
 from gateway.setup.draft import Draft
 
 MAKE = "make"

@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gateway import settings
 from gateway.catalogue import say
-from gateway.complaints import Location, Problem
+from gateway.configuration import settings
+from gateway.configuration.complaints import Location, Problem
+from gateway.configuration.settings_cli import toml
 from gateway.errors import Refused
 from gateway.journal.files import write_durably
-from gateway.settings_cli import toml
 
 _TIME = "time:"  # how a time stands in the kept file, which is JSON
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.catalogue import N_, say
-from gateway.config import Mqtt
-from gateway.consistency.files import located
+from gateway.configuration.config import Mqtt
+from gateway.configuration.consistency.files import located
 from gateway.doctor.brokers import proven
 from gateway.errors import Refused
 from gateway.journal.files import write_durably

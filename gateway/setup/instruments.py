@@ -13,6 +13,7 @@ from drivers.errors import DeviceError
 from gateway import rule_sets
 from gateway.board import quantity_in
 from gateway.catalogue import chosen, say
+from gateway.environment.statistics import parse, source
 from gateway.errors import Refused, Unavailable
 from gateway.lending import borrowed
 from gateway.setup.draft import Draft
@@ -21,7 +22,6 @@ from gateway.setup.terminal import Option, Terminal
 from gateway.sources import survey
 from gateway.sources.link import PortError
 from gateway.sources.survey import Found, Sweep
-from gateway.statistics import parse, source
 
 QUICK = Sweep(bauds=(9600, 4800), addresses=range(1, 17))
 _USUAL_SETS = frozenset({"gb3096-2008", "listening-test", "classroom-heat"})

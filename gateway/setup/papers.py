@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gateway.config import Clock, Table
+from gateway.configuration.config import Clock, Table
 
 PAPERS_COME = timedelta(days=2)  # before the first paper, and the answer sheets leave within as many after the last
 _FILE = Path(__file__).with_name("papers.toml")

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from gateway.catalogue import N_, chosen, say
-from gateway.complaints import Location
-from gateway.people import pin_hash
+from gateway.configuration.complaints import Location
+from gateway.persons.people import pin_hash
 from gateway.setup import papers
 from gateway.setup.draft import Draft
 from gateway.setup.terminal import Judge, Terminal

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.catalogue import say
-from gateway.people import SHORTEST_PIN
+from gateway.persons.people import SHORTEST_PIN
 
 WIDEST, NARROWEST = 100, 40
 YES = frozenset({"y", "yes", "是", "1"})

@@ -22,7 +22,7 @@ from enum import StrEnum
 
 from drivers.contact import ContactState
 from gateway.catalogue import say
-from gateway.config import seconds
+from gateway.configuration.config import seconds
 from gateway.errors import Refused
 
 PRESS_S = 1.5  # how long a finger stays on a button

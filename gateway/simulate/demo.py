@@ -30,10 +30,10 @@ from rich.live import Live
 
 from gateway.app import App
 from gateway.catalogue import say
-from gateway.config import Config, Mqtt, MqttMain, Person, Station
-from gateway.control import ask
+from gateway.configuration.config import Config, Mqtt, MqttMain, Person, Station
 from gateway.errors import Refused
-from gateway.people import new_key, pin_hash, public_text, write_key
+from gateway.persons.control import ask
+from gateway.persons.people import new_key, pin_hash, public_text, write_key
 from gateway.simulate import scenario, view
 from gateway.simulate.actions import Reset, parse
 from gateway.simulate.broker import HOST, DemoBroker

@@ -16,10 +16,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from gateway.catalogue import say
-from gateway.config import Config
+from gateway.configuration.config import Config
+from gateway.configuration.settings import check
 from gateway.errors import ConfigError, Refused
 from gateway.moment import SystemClock
-from gateway.settings import check
 from gateway.simulate import scenario
 from gateway.simulate.scenario import Player, Scenario, Step, split
 from gateway.simulate.simulation import Simulation

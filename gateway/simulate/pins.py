@@ -20,7 +20,7 @@ from gpiozero.pins.mock import MockFactory, MockPin
 
 from drivers.contact import ContactState, Wiring
 from gateway.catalogue import say
-from gateway.config import Contact
+from gateway.configuration.config import Contact
 from gateway.errors import Refused
 from gateway.moment import Clock
 from gateway.simulate.actions import Action, Turn

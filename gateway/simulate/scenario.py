@@ -28,7 +28,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from gateway.catalogue import say
-from gateway.config import Duration, Table
+from gateway.configuration.config import Duration, Table
 from gateway.errors import ConfigError, Refused
 from gateway.moment import Clock
 from gateway.simulate.actions import parse

@@ -12,7 +12,7 @@ from pathlib import Path
 from drivers import library
 from drivers.base import Driver
 from gateway.catalogue import say
-from gateway.config import Config, Device
+from gateway.configuration.config import Config, Device
 from gateway.errors import Refused
 from gateway.moment import Clock
 from gateway.simulate.actions import BROKER, Action, Fail, Heal, Move, Power, Reset, Turn, no_such, parse

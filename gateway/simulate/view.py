@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.catalogue import N_, say
-from gateway.config import Config, Rule
+from gateway.configuration.config import Config, Rule
 from gateway.simulate.farside import FarSide, Line, Point, Way
 from gateway.vocabulary import word
 

@@ -16,8 +16,8 @@ from typing import Any, Literal, Protocol
 
 from drivers.quantities import Stream
 from gateway import payloads
+from gateway.environment.minutes import Minute
 from gateway.errors import Unavailable
-from gateway.minutes import Minute
 from gateway.payloads import Below, Origin
 from gateway.sinks.outbox import Wish
 from gateway.sinks.telemetry import ReadingsWish

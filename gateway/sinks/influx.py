@@ -19,9 +19,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from gateway import config
+from gateway.configuration import config
+from gateway.environment.minutes import Minute
 from gateway.errors import Unavailable
-from gateway.minutes import Minute
 from gateway.moment import Clock, Moment
 from gateway.payloads import Below
 from gateway.sinks import line_protocol

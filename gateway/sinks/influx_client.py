@@ -18,8 +18,8 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
 
-from gateway import config
 from gateway.catalogue import N_, say
+from gateway.configuration import config
 from gateway.sinks.troubles import LinesRefused, LinkLost, State
 
 MILLISECONDS: Any = "ms"  # the client annotates a class where it wants one of its strings

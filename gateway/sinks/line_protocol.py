@@ -27,7 +27,7 @@ from typing import get_args
 
 from drivers.base import Quality, quantity_of
 from drivers.quantities import QUANTITIES, Stream
-from gateway.minutes import Minute, combine, kind_of
+from gateway.environment.minutes import Minute, combine, kind_of
 from gateway.moment import ClockState, Moment
 from gateway.payloads import stream_of
 from gateway.values import ContactKind, Event, Readings

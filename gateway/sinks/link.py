@@ -24,8 +24,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from gateway import config
 from gateway.catalogue import N_, say
+from gateway.configuration import config
 from gateway.moment import NANO, ClockState, Moment
 from gateway.sinks.troubles import REFUSALS, LinkLost, explained, other_version, refused
 

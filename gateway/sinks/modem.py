@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from pathlib import Path
 
-from gateway import config
 from gateway.catalogue import N_, both, say, sentence
+from gateway.configuration import config
 from gateway.moment import Clock, Moment
 from gateway.sinks.sms import submit
 from gateway.sources.link import Link, PortError

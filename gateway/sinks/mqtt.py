@@ -23,8 +23,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from drivers.quantities import Stream
-from gateway import config
 from gateway.catalogue import say
+from gateway.configuration import config
 from gateway.moment import NANO, Clock, Moment
 from gateway.payloads import Below, Origin
 from gateway.sinks.birth import CANARY_S, Birth

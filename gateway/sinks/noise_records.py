@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from gateway import noise
-from gateway.calibration import Meter
+from gateway.environment import noise
+from gateway.environment.calibration import Meter
+from gateway.environment.minutes import MINUTE_S, Minute
+from gateway.environment.noise import Adding, AddingHours, Figures, Hours, Validity
+from gateway.environment.periods import Periods, PeriodSpan
 from gateway.journal.minutes_reader import MinutesReader
-from gateway.minutes import MINUTE_S, Minute
-from gateway.noise import Adding, AddingHours, Figures, Hours, Validity
 from gateway.payloads import Below, Origin, noise_record
-from gateway.periods import Periods, PeriodSpan
 
 Row = tuple[int, list[Minute]]  # a place of the journal, and the minutes that were committed there
 

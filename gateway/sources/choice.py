@@ -9,7 +9,7 @@ from typing import Protocol
 
 from drivers import library
 from drivers.base import Driver
-from gateway import config
+from gateway.configuration import config
 from gateway.errors import ConfigError
 from gateway.moment import Clock
 from gateway.sources.loans import Lender

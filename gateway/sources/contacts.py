@@ -16,8 +16,8 @@ from typing import Any
 
 from drivers.contact import Wiring
 from gateway.catalogue import sentence
-from gateway.config import Contact
-from gateway.lamp import BUZZER, DRILL_BUZZER, PATTERNS, LampStep
+from gateway.configuration.config import Contact
+from gateway.contacts.lamp import BUZZER, DRILL_BUZZER, PATTERNS, LampStep
 from gateway.moment import NANO, Clock, Moment
 from gateway.sources.outputs import LONGEST_BEAT_S, Signal, Siren, claim_signal, pin_sentence
 from gateway.sources.pins import Backend, PinTrouble, given_backend, real_backend

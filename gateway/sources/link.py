@@ -17,7 +17,7 @@ import time
 import serial
 
 from gateway.catalogue import say
-from gateway.config import Bus
+from gateway.configuration.config import Bus
 from gateway.nudge import Nudge
 from gateway.sources.holder import holder
 

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.machine.platform import Vitals, judge, read_vitals
 from gateway.moment import Clock, ClockState, SystemClock
-from gateway.platform import Vitals, judge, read_vitals
 from gateway.values import MachineState
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.catalogue import N_, say
-from gateway.lamp import Pattern, beat
+from gateway.contacts.lamp import Pattern, beat
 from gateway.moment import Moment
 from gateway.sources.pins import Backend
 from gateway.values import PathState

@@ -17,7 +17,7 @@ from typing import Literal
 from drivers.base import Driver, Provision, Read
 from drivers.errors import DeviceError, Timeout
 from gateway.catalogue import say
-from gateway.config import Bus
+from gateway.configuration.config import Bus
 from gateway.sources.exchange import Exchange
 from gateway.sources.link import Link
 from gateway.sources.survey import NEVER, twice

@@ -17,8 +17,8 @@ from functools import partial
 
 from drivers.errors import BadChecksum, BadFrame, DeviceError, DeviceFault, NotReady, Timeout
 from drivers.frames import Scanner
-from gateway import config
 from gateway.catalogue import say, sentence
+from gateway.configuration import config
 from gateway.moment import NANO, Clock
 from gateway.nudge import Nudge
 from gateway.sources.exchange import SLICE_S, Exchange, Garbled

@@ -20,7 +20,7 @@ from drivers.checks import crc16_modbus
 from drivers.errors import BadFrame, DeviceError, DeviceFault, NotReady
 from drivers.frames import Scanner
 from gateway.catalogue import say
-from gateway.config import Bus
+from gateway.configuration.config import Bus
 from gateway.sources.exchange import SLICE_S, Exchange
 from gateway.sources.link import Link
 

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.live import Live
 
-from gateway.config import seconds
+from gateway.configuration.config import seconds
 from gateway.errors import Refused
 from gateway.moment import NANO, SystemClock
-from gateway.people import station_add_main
+from gateway.persons.people import station_add_main
 from gateway.station import view
 from gateway.station.hand import Hand
 from gateway.station.settings import load

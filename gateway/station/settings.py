@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError
 
 from drivers.quantities import Stream
 from gateway.catalogue import say
-from gateway.config import Duration, Mqtt, Slug, Table
+from gateway.configuration.config import Duration, Mqtt, Slug, Table
 from gateway.errors import ConfigError
 
 VenuePattern = Annotated[str, Field(pattern=r"^(\+|[a-z0-9][a-z0-9-]{0,47})$")]

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.catalogue import say
 from gateway.journal.chain import uuid7
 from gateway.moment import Clock, Moment
-from gateway.people import read_key
-from gateway.signing import make_command, make_receipt
+from gateway.persons.people import read_key
+from gateway.persons.signing import make_command, make_receipt
 from gateway.sinks.link import Acked, Granted, Link, Message, Publication
 from gateway.sinks.troubles import LinkLost
 from gateway.station.desk import Desk, Heard, Row

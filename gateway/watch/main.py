@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.catalogue import say
-from gateway.control import ask
 from gateway.errors import Refused, Unavailable
+from gateway.persons.control import ask
 from gateway.watch.screen import Screen
 from gateway.watch.view import Snapshot, facts, page
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from gateway.catalogue import N_, chosen, say
-from gateway.summary import pressing, unseen
+from gateway.persons.summary import pressing, unseen
 from gateway.vocabulary import word
 
 ENOUGH = 0.75  # share of valid samples from which a statistic is one, as rules have it

@@ -1,0 +1,1 @@
+"""The configuration: the tables, the strict door, what stays armed, and the last good file."""

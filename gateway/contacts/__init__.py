@@ -1,0 +1,1 @@
+"""Contacts as people see them: seals and their openings, lamps."""

@@ -1,0 +1,1 @@
+"""What the installer asks of the machine: buses, instruments, boot files."""

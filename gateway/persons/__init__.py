@@ -1,0 +1,1 @@
+"""What named persons and far sides ask, prove and are answered."""
