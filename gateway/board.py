@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from drivers.base import Quality, quantity_of
@@ -194,6 +195,7 @@ def _seen(name: str, window: Window | AirIndex, now: Moment) -> Seen:
     return Seen(name, got.value, quality, got.valid, got.n, got.at, reason, lower_bound=bound, silent_s=silent_s)
 
 
+@lru_cache(maxsize=4096)
 def quantity_in(point: str) -> str | None:
     """The quantity that a point, or a statistic of one, is about."""
     name = point.rpartition("/")[2]
@@ -203,6 +205,7 @@ def quantity_in(point: str) -> str | None:
     return "laeq" if wanted.quantity == "level" else quantity_of(wanted.quantity)
 
 
+@lru_cache(maxsize=4096)
 def unit_of(point: str) -> str:
     """The unit of a point, or of a statistic of one; empty when it is neither."""
     quantity = quantity_in(point)

@@ -227,7 +227,7 @@ def test_without_mosquitto_the_embedded_broker_serves(folder: Path) -> None:
 class _Silent(Plain):
     """A screen that shows nothing, and ends the demo when every way is at its end, received and acknowledged."""
 
-    linger_s = 20.0
+    linger_s = 60.0
 
     def __init__(self, end: threading.Event, demo: Demo) -> None:
         super().__init__(demo)

@@ -24,6 +24,7 @@ import re
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from drivers.base import Quality, quantity_of
@@ -65,6 +66,7 @@ class Wanted(NamedTuple):
         return self.quantity == "level" and self.kind == "max"
 
 
+@lru_cache(maxsize=4096)
 def parse(name: str) -> Wanted | None:
     """What a statistic's name means; None when it is no statistic (a plain point, or nothing known)."""
     found = _NAME.match(name)
