@@ -81,6 +81,7 @@ def test_silence_of_the_meter_clears_nothing_and_becomes_an_alarm_of_its_own(ben
 
     assert "active_unacknowledged" == bench.state("noise-in-session")
     assert ["raised"] == bench.transitions("device-gate-noise")
+    assert "gate-noise gives no usable answer: no answer" == bench.out.events[-1]["text"]["en"]
     bench.level(45.0, 1)
     assert ["raised", "cleared"] == bench.transitions("device-gate-noise")
 

@@ -35,7 +35,7 @@ def events(state: Path, reason: str) -> Iterator[dict[str, Any]]:
 def drill_main(args: argparse.Namespace) -> int:
     found = list(events(args.state, "drill-record"))[-args.last :]
     if not found:
-        raise Refused(say("no drill is in the record"))
+        raise Refused(say("no drill that is over is in the record"))
     if args.json:
         print(json.dumps([{"event": body["hash"], **body["details"]} for body in found], ensure_ascii=False))
         return 0

@@ -29,7 +29,7 @@ from gateway.values import (
     Severity,
     SinkState,
 )
-from gateway.vocabulary import word
+from gateway.vocabulary import CAUSES, word
 
 HAPPENING_S = 60.0  # an alarm about something that only happened is over so long after the last time
 SILENT_CYCLES = 5  # a device may miss so many answers …
@@ -204,7 +204,8 @@ class Health:
                 yield Finding(f"device-{device}", Signal.CLEAR, now, watch.well)
             case Lost(device, cause, detail, _):
                 if device in self.devices:  # else it left with a reload, and this was still under way
-                    why = say("{cause}: {detail}", cause=word(cause), detail=detail) if detail else word(cause)
+                    told = detail not in ("", CAUSES.get(cause))  # "no answer: no answer" says nothing twice
+                    why = say("{cause}: {detail}", cause=word(cause), detail=detail) if told else word(cause)
                     self.devices[device].cause = why
             case BusState(bus, _, None, at):
                 self.bus_errors.pop(bus, None)
