@@ -80,6 +80,17 @@ def test_a_drill_walks_the_whole_way_with_every_message_marked(bench: Bench) -> 
     assert all(e.needs_receipt for e in bench.out.made if e.stream == "custody" and b'"received"' not in e.body)
 
 
+def test_the_record_of_a_drill_says_that_a_person_ended_it(bench: Bench) -> None:
+    """A reset by name is how it ended; where the command came from is not."""
+    bench.act("drill", "leak-button", note="monthly")
+    bench.act("ack", "leak-button-drill")
+    bench.act("reset", "leak-button-drill", note="drill is over")
+    bench.wait(1.0)
+    (record,) = [e["details"] for e in bench.out.events if e["reason"] == "drill-record"]
+
+    assert "drill-ended" == record["ended"]
+
+
 def test_a_real_press_in_a_drill_is_real(bench: Bench) -> None:
     """G8: a new activation, without the mark, with the lamp of a press."""
     bench.act("drill", "leak-button", note="monthly")

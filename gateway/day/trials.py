@@ -149,7 +149,9 @@ class Trials:
             hops.acknowledged = (given.by, at)
         elif transition.name in ("reset", "expired"):
             left = Hops(name.removesuffix("-drill"), None, None, "drill", 0, None)
-            self._over.append((self._running.pop(name, left), given.reason or transition.name))
+            by_name = transition.name == "reset" and given.by  # its reason then is where the command came from
+            how = "drill-ended" if by_name else given.reason or transition.name
+            self._over.append((self._running.pop(name, left), how))
 
     def stored(self, number: int, now: Moment) -> None:
         for hops in self._running.values():
