@@ -21,7 +21,7 @@ from gateway.engine import Reconfigured
 from gateway.payloads import encode
 from gateway.persons.people import public_text
 from gateway.persons.signing import make_command
-from gateway.values import Inbound
+from gateway.values import Command, Inbound
 from tests.kit_engine import EARLY_NS, VENUE, Bench
 
 KEYS = {name: Ed25519PrivateKey.from_private_bytes(bytes([n] * 32)) for n, name in enumerate(("chen", "zhou"), 1)}
@@ -84,11 +84,13 @@ def test_the_record_of_a_drill_says_that_a_person_ended_it(bench: Bench) -> None
     """A reset by name is how it ended; where the command came from is not."""
     bench.act("drill", "leak-button", note="monthly")
     bench.act("ack", "leak-button-drill")
-    bench.act("reset", "leak-button-drill", note="drill is over")
+    seen = bench.engine.book.pages["leak-button-drill"].alarm
+    given = {"activation": seen.activation, "revision": seen.revision, "note": "over", "peer": "uid 1000"}
+    bench.engine.handle(Command("reset", "li-wei", bench.now, alarm="leak-button-drill", **given))
     bench.wait(1.0)
     (record,) = [e["details"] for e in bench.out.events if e["reason"] == "drill-record"]
 
-    assert "drill-ended" == record["ended"]
+    assert "reset" == record["ended"]
 
 
 def test_a_real_press_in_a_drill_is_real(bench: Bench) -> None:

@@ -45,6 +45,9 @@ class Hops:
         return None if at is None or self.raised is None else round(at.seconds_since(self.raised) * 1000)
 
 
+ENDED = "drill-ended"  # by `drill --end`
+
+
 class Trials:
     """Owned by the engine's thread."""
 
@@ -103,7 +106,7 @@ class Trials:
         page = venue.book.pages.get(name)
         if page is None or not (page.alarm.drill and page.alarm.standing):
             raise Refused(say("no drill of {name} is going on", name=repr(command.alarm)))
-        given = Given(by=command.by, note=command.note, reason="drill-ended")
+        given = Given(by=command.by, note=command.note, reason=ENDED)
         venue.book.signal(name, Signal.EXPIRE, command.at, given)
         venue.find_all(self.records(command.at))
         return summary(page, venue.book.zone)
@@ -149,8 +152,8 @@ class Trials:
             hops.acknowledged = (given.by, at)
         elif transition.name in ("reset", "expired"):
             left = Hops(name.removesuffix("-drill"), None, None, "drill", 0, None)
-            by_name = transition.name == "reset" and given.by  # its reason then is where the command came from
-            how = "drill-ended" if by_name else given.reason or transition.name
+            by_name = given.by is not None and given.reason != ENDED  # its reason then is where the command came from
+            how = transition.name if by_name else given.reason or transition.name
             self._over.append((self._running.pop(name, left), how))
 
     def stored(self, number: int, now: Moment) -> None:
