@@ -13,7 +13,7 @@ from gateway.machine.health import SYSTEM
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FENCE = re.compile(r"^```(?:sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELL = re.compile(r" (?:\||\|\||>|>>|<|&)(?: |$)")  # where the shell's own part of a line begins
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -28,6 +28,11 @@ def commands() -> Iterator[tuple[str, str]]:
             words = line.removeprefix("$ ").split("  #")[0]
             if words.startswith("venue-gateway "):
                 yield page.name, SHELL.split(words)[0].strip()
+
+
+def blocks(page: Path) -> list[str]:
+    """What stands in the fenced blocks, without remarks."""
+    return [re.sub(r" +#.*", "", block) for block in FENCE.findall(page.read_text("utf-8"))]
 
 
 def table_after(page: str, mark: str) -> list[list[str]]:
@@ -53,6 +58,14 @@ def test_commands_of_the_documents_can_be_given(page: str, command: str) -> None
 def test_documents_show_enough_commands_for_the_test_to_mean_something() -> None:
     """The pages are found, and so are their commands."""
     assert len(set(commands())) > 30
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.zh-CN.md")), ids=lambda page: page.name)
+def test_a_page_in_chinese_gives_the_commands_of_the_english_one(page: Path) -> None:
+    """Two languages, one way: the blocks of a page's Chinese are those of its English, but for what they remark."""
+    english = page.with_name(page.name.replace(".zh-CN", ""))
+
+    assert blocks(english) == blocks(page)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
