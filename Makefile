@@ -17,10 +17,11 @@ demo: .venv/demo  ## a simulated venue on an exam morning, live in this terminal
 test: system-packages build/victoria-metrics .venv/dev  ## install what the tests need, then ruff, mypy and every test
 	$(MAKE) --no-print-directory check tests
 
-check: .venv/dev  ## ruff and mypy
+check: .venv/dev  ## ruff, mypy, and the known vulnerabilities of what is pinned where they can be asked
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tests/audit.py
 
 # Real brokers, lines and processes share the machine's cores with the tests: what fails once is run once more, and named.
 tests: .venv/dev  ## every test, without installing system packages
@@ -29,8 +30,8 @@ tests: .venv/dev  ## every test, without installing system packages
 soak: .venv/dev  ## the long ones: a thousand kills, thirteen hours' outage (an hour)
 	$(BIN)/pytest -m soak
 
-audit: .venv/dev  ## known vulnerabilities of what the gateway installs (asks PyPI over the internet, so not part of `test`)
-	$(BIN)/uvx --quiet pip-audit --strict --require-hashes --disable-pip -r requirements.txt
+audit: .venv/dev  ## known vulnerabilities of what is pinned; fails also when the service cannot be asked
+	$(BIN)/python tests/audit.py --insist
 
 fuzz: .venv/dev  ## coverage-guided fuzzing of every driver (needs atheris, installed on the way)
 	$(BIN)/pip install --quiet atheris
