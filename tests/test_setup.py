@@ -82,7 +82,17 @@ def test_a_person_sets_a_venue_up(tmp_path: Path, broker: Broker) -> None:
     with Person(*words, "--lang", "en", LANG="C.UTF-8") as person:
         person.types(
             ("go on where you stopped (y/n) [y]", ""),
+            ("(to take one out: -li-wei)", "王芳"),
+            ("short name", "wang-fang"),
+            ("may do [3]", ""),
+            ("PIN, unseen while typed", "1357"),
+            ("the same again", "1357"),
+            ("name of a person", "-wang"),
+            ("there is no 'wang' in this list", "-wang-fang"),
             ("name of a person", ""),
+            ("short name of a station", "country"),
+            ("its key", KEY),
+            ("(to take one out: -country)", "-country"),
             ("short name of a station", "county"),
             ("its key", "ed25519:AAA"),
             ("its key", KEY),
@@ -137,6 +147,7 @@ def test_a_person_sets_a_venue_up(tmp_path: Path, broker: Broker) -> None:
     assert checked.good, checked.problems
     assert "127.0.0.1" == checked.config.mqtt.host
     assert ["li-wei"] == [each.id for each in checked.config.person]
+    assert ["county"] == [each.id for each in checked.config.station]
     assert pin_matches(checked.config.person[0].pin, "2468")
     assert 8 == len(checked.config.session)
     assert ("north gate", False) == (

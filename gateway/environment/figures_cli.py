@@ -81,7 +81,8 @@ def _airing(args: argparse.Namespace, minutes: list[Minute], day: date, zone: Zo
     else:
         known = (found.before_ppm, found.after_ppm, found.air_changes_h)
         before, after, changes = ("-" if value is None else f"{value:.1f}" for value in known)
-        print(say(_AIRING[found.reasons[0] if found.reasons else ""], before=before, after=after, changes=changes))
+        verdict = found.reasons[0] if found.reasons else ""
+        print(say(_AIRING[verdict], before=before, after=after, changes=changes))
     return 0 if found.proven else 1
 
 

@@ -152,21 +152,44 @@ def people(terminal: Terminal, draft: Draft) -> None:
     terminal.tell(
         say("Who may act here, each with a PIN of their own. At least one who may reset, and two who may open.")
     )
-    persons: list[dict[str, Any]] = draft.get("person", otherwise=[])
     while True:
+        persons: list[dict[str, Any]] = draft.get("person", otherwise=[])
         for person in persons:
             terminal.tell(f"{person['id']}  {person['name']}  {' '.join(person['may'])}", 2)
+        _tell_how_out(terminal, persons)
         name = terminal.ask(say("name of a person (Enter: that was all)"))
         if not name:
             break
+        if _taken_out(terminal, draft, "person", name):
+            continue
         taken = {person["id"] for person in persons}
         id_ = terminal.ask(say("short name, such as li-wei"), "", _slug_judge(taken))
         options = [(role, say(what)) for role, (what, _) in _ROLES.items()]
         role = terminal.choose(say("what this person may do"), options, "duty")
         pin = terminal.new_pin(say("PIN, unseen while typed"))
-        persons.append({"id": id_, "name": name, "may": _ROLES[role][1], "pin": pin_hash(pin)})
-        draft.put("person", value=persons)
+        draft.put("person", value=[*persons, {"id": id_, "name": name, "may": _ROLES[role][1], "pin": pin_hash(pin)}])
         draft.keep()
+
+
+def _tell_how_out(terminal: Terminal, entries: list[dict[str, Any]]) -> None:
+    if entries:
+        terminal.tell(say("(to take one out: -{name})", name=entries[-1]["id"]), 2)
+
+
+def _taken_out(terminal: Terminal, draft: Draft, table: str, answer: str) -> bool:
+    """Whether the answer was `-NAME`, which takes that one out of the list."""
+    if not answer.startswith("-"):
+        return False
+    entries, name = draft.get(table, otherwise=[]), answer.removeprefix("-").strip()
+    left = [each for each in entries if each["id"] != name]
+    if len(left) == len(entries):
+        terminal.tell(say("there is no {name} in this list", name=repr(name)), 2)
+    elif left:
+        draft.put(table, value=left)
+    else:
+        draft.drop(table)
+    draft.keep()
+    return True
 
 
 def _slug_judge(taken: set[str]) -> Judge:
@@ -183,22 +206,23 @@ def stations(terminal: Terminal, draft: Draft) -> None:
     terminal.tell(
         say("Who confirms alarms: the far side's key, which `venue-gateway station add` prints there (ed25519:...).")
     )
-    found: list[dict[str, Any]] = draft.get("station", otherwise=[])
     while True:
+        found: list[dict[str, Any]] = draft.get("station", otherwise=[])
         for each in found:
             terminal.tell(f"{each['id']}  {' '.join(each['streams'])}", 2)
+        _tell_how_out(terminal, found)
         id_ = terminal.ask(say("short name of a station, such as county-command (Enter: that was all)"))
         if not id_:
             break
+        if _taken_out(terminal, draft, "station", id_):
+            continue
         number = len(found)
-        found.append({"id": id_, "key": "", "streams": ["custody", "gateway"]})
-        draft.put("station", value=found)
+        draft.put("station", value=[*found, {"id": id_, "key": "", "streams": ["custody", "gateway"]}])
 
         def judge(text: str, number: int = number) -> str:
             draft.tables["station"][number]["key"] = text
             return wrong_at(draft, "station", number)
 
         terminal.ask(say("its key"), "", judge)
-    if not found:
-        draft.drop("station")
+    if not draft.get("station"):
         terminal.tell(say("Without a station no alarm ever counts as received. It can be added later."))
