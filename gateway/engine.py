@@ -387,6 +387,7 @@ class Engine:
     def _reconfigured(self, message: Reconfigured) -> None:
         """What did not change keeps what it knew: contacts their state, devices their last answer."""
         plan, now = message.plan, message.at
+        self.find_all(self.day.trials.records(now))  # before a page may leave the book
         before = self.health.devices
         self.config, self.config_sha256 = plan.config, plan.sha256
         self.health, self.points = message.health, message.points

@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from drivers.base import Quality
 from drivers.quantities import QUANTITIES, Stream
 from gateway.alarm.findings import Evidence, Finding
-from gateway.alarm.wording import RULE_ABOVE, RULE_BELOW, RULE_INDICATIVE, RULE_OTHER, RULE_WITHIN, Text, quantity_text
+from gateway.alarm.wording import (
+    RULE_ABOVE,
+    RULE_BELOW,
+    RULE_INDICATIVE,
+    RULE_OTHER,
+    RULE_SAYS_ABOVE,
+    RULE_SAYS_BELOW,
+    RULE_SAYS_FLAT,
+    RULE_SAYS_STALE,
+    RULE_WITHIN,
+    Text,
+    quantity_text,
+)
 from gateway.alarms import Definition, Given, Step
 from gateway.board import Board, quantity_in, unit_of
 from gateway.calendar import Calendar, Span
 from gateway.catalogue import both
 from gateway.environment.aqi import Index
 from gateway.moment import Moment
-from gateway.rules import Rule, Verdict, definition, judge, limits_in_force, watch
+from gateway.rules import Rule, Verdict, definition, judge, limits_in_force, measure, watch
 from gateway.values import Readings
 
 
@@ -73,6 +86,23 @@ class Points:
                 "index": _index(self.board.index(rule.point, now)),
             }
         )
+
+    def says(self, name: str) -> Text | None:
+        """What the alarm of a rule is about, without a value; None when it is no rule's alarm."""
+        return None if (rule := self.rules.get(name)) is None else _says(rule)
+
+    def measured(self, name: str, now: Moment) -> dict[str, Any]:
+        """What a rule sees now, whatever the hour: for a look at the whole chain before it counts."""
+        rule = self.rules[name]
+        found = measure(rule, self.board, now)
+        return {
+            "value": None if found.value is None else round(found.value, 2),
+            "limit": found.limit,
+            "unit": unit_of(rule.point),
+            "of": _compared(rule),
+            "good": found.quality is Quality.GOOD and found.condition is not None,
+            "reason": found.reason or found.quality.value,
+        }
 
     def limits(self, now: Moment, point: str | None) -> list[dict[str, Any]]:
         """The limits in force now, of a point or device or of all, each with the window that puts it in force."""
@@ -160,22 +190,49 @@ def evidence(rule: Rule, verdict: Verdict) -> Evidence:
     )
 
 
+def _compared(rule: Rule) -> str:
+    """What a rule compares with its limit."""
+    if rule.stale_after_s is not None:
+        return "silence"
+    if rule.flat_for_s is not None:
+        return "stillness"
+    if rule.within_s is not None:
+        return "share" if rule.share is not None else "count"
+    return "value"
+
+
+def _says(rule: Rule) -> Text:
+    template, limit_s = RULE_SAYS_ABOVE if rule.above is not None else RULE_SAYS_BELOW, 0.0
+    if rule.stale_after_s is not None:
+        template, limit_s = RULE_SAYS_STALE, rule.stale_after_s
+    elif rule.flat_for_s is not None:
+        template, limit_s = RULE_SAYS_FLAT, rule.flat_for_s
+    limit = "-" if rule.limit is None else f"{rule.limit:g}"
+    return _indicative(rule, both(template, limit=limit, limit_s=f"{limit_s:g}", **_named(rule)))
+
+
 def _what(rule: Rule, value: float | None, limit: float | None, *, at_least: bool = False) -> Text:
     """`at_least`: the true value may be higher still."""
+    what = both(
+        _template(rule, value),
+        value="-" if value is None else f"{'≥ ' if at_least else ''}{value:.1f}",
+        limit="-" if limit is None else f"{limit:g}",
+        reason="-" if value is None else f"{value:g} s",
+        **_named(rule),
+    )
+    return _indicative(rule, what)
+
+
+def _named(rule: Rule) -> dict[str, Text | str]:
+    """What a sentence about a rule calls its parts."""
     quantity = quantity_in(rule.point)
     name: Text | str = quantity_text(quantity) if quantity else rule.point
     if rule.title_zh or rule.title_en:
         name = {"zh": rule.title_zh or rule.title_en or "", "en": rule.title_en or rule.title_zh or ""}
-    what = both(
-        _template(rule, value),
-        quantity=name,
-        point=rule.point,
-        value="-" if value is None else f"{'≥ ' if at_least else ''}{value:.1f}",
-        limit="-" if limit is None else f"{limit:g}",
-        unit=unit_of(rule.point),
-        place=rule.place or "-",
-        reason="-" if value is None else f"{value:g} s",
-    )
+    return {"quantity": name, "point": rule.point, "unit": unit_of(rule.point), "place": rule.place or "-"}
+
+
+def _indicative(rule: Rule, what: Text) -> Text:
     if rule.origin is not None and rule.origin.indicative:
         return both(RULE_INDICATIVE, what=what, set=rule.origin.set)
     return what

@@ -33,14 +33,17 @@ class Publisher:
         """What stands under a topic at a broker is not ours any more: say it again."""
         pages, watches = self._venue.book.pages, self._venue.watches
         kind, _, name = topic.partition("/")[2].partition("/")
-        if kind == "alarm" and name in pages:
-            self._venue.book.publish(pages[name], now)
-        elif kind == "contact" and name in watches:
-            self.contact(watches[name], now)
-        elif kind == "head":
-            self.heads(now)
-        else:
-            self.descriptions()
+        match kind:
+            case "alarm":
+                if name in pages:  # else it is of an alarm that is no more, or of a drill of another run: let it lie
+                    self._venue.book.publish(pages[name], now)
+            case "contact":
+                if name in watches:
+                    self.contact(watches[name], now)
+            case "head":
+                self.heads(now)
+            case _:
+                self.descriptions()
 
     def tick(self, now: Moment) -> None:
         """Heads every 30 s, so that a silent gap shows."""

@@ -115,6 +115,11 @@ def judge(rule: Rule, board: Board, calendar: Calendar, now: Moment, *, was: boo
         return Verdict(False, None, rule.limit, Quality.MISSING, 0.0, "not-in-force", None)
     if rule.whole_window and _reaches_back(rule, span, now):
         return Verdict(None, None, rule.limit, Quality.GOOD, 0.0, "window begins before the hours of the limit", span)
+    return measure(rule, board, now, was=was, span=span)
+
+
+def measure(rule: Rule, board: Board, now: Moment, *, was: bool = False, span: Span | None = None) -> Verdict:
+    """The same at any hour: what its points say now, and whether that is past the limit."""
     seen = _look(rule, board, now)
     if rule.stale_after_s is not None:
         condition: bool | None = seen.silent_s >= rule.stale_after_s
@@ -212,7 +217,7 @@ def _difference(seen: Seen, other: Seen) -> Seen:
     return replace(seen, value=value, valid=min(seen.valid, other.valid), n=min(seen.n, other.n))
 
 
-def _flat(rule: Rule, flat_for_s: float, seen: Seen, span: Span) -> Verdict:
+def _flat(rule: Rule, flat_for_s: float, seen: Seen, span: Span | None) -> Verdict:
     """A device that rounds coarsely stands still for long in a quiet night: its time grows with the square of its step.
 
     (A value that wanders by a fixed amount takes that much longer to reach the next step of a coarser scale.)
@@ -226,7 +231,7 @@ def _flat(rule: Rule, flat_for_s: float, seen: Seen, span: Span) -> Verdict:
     return Verdict(condition, seen.still_s, limit_s, seen.quality, seen.valid, seen.reason, span)
 
 
-def _compare(rule: Rule, seen: Seen, value: float, span: Span, *, was: bool) -> Verdict:
+def _compare(rule: Rule, seen: Seen, value: float, span: Span | None, *, was: bool) -> Verdict:
     limit = rule.limit
     if rule.within_s is not None:
         value = value if rule.share is not None else float(round(value * seen.n))

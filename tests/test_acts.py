@@ -7,21 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asyncapi import problems
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_engine import STATION, receipt
+from test_engine import STATION
 
 from gateway.assembly import Plan
 from gateway.configuration import armed
 from gateway.configuration.config import Config
-from gateway.contacts.lamp import LampStep
 from gateway.engine import Reconfigured
-from gateway.payloads import encode
 from gateway.persons.people import public_text
 from gateway.persons.signing import make_command
-from gateway.values import Command, Inbound
+from gateway.values import Inbound
 from tests.kit_engine import EARLY_NS, VENUE, Bench
 
 KEYS = {name: Ed25519PrivateKey.from_private_bytes(bytes([n] * 32)) for n, name in enumerate(("chen", "zhou"), 1)}
@@ -44,120 +41,6 @@ def bench(tmp_path: Path) -> Bench:
 
 def custody(bench: Bench) -> list[dict[str, Any]]:
     return [e for e in bench.out.events if e["stream"] == "custody"]
-
-
-# ---- drills ------------------------------------------------------------------------------------------------------
-
-
-def test_a_test_says_what_is_to_be_done_with_the_contact(tmp_path: Path) -> None:
-    """A button is pressed, a door opened and shut: longer than 3 s would be a real alarm, so its tester must know."""
-    bench = Bench(tmp_path, TOML, start_ns=EARLY_NS)
-    bench.found_safe()
-    bench.wait(1)
-    button, door = (bench.act("drill", name, by="chen", note="x", test=True) for name in ("leak-button", "door"))
-
-    assert button["text"].startswith("press leak-button once")
-    assert door["text"].startswith("open door once within 60 s, and shut it again within 3 s")
-
-
-def test_a_drill_walks_the_whole_way_with_every_message_marked(bench: Bench) -> None:
-    """G8: raised, received, acknowledged, reset; the mark is in every event and state, the lamp has its own pattern."""
-    answer = bench.act("drill", "leak-button", note="monthly")
-    lamp = bench.out.lamps["leak-button"][0]
-    state = bench.out.retained["custody/alarm/leak-button-drill"]
-    receipt(bench, custody(bench)[0]["hash"])
-    bench.act("ack", "leak-button-drill")
-    bench.act("reset", "leak-button-drill", note="drill is over")
-    after = bench.out.retained["custody/alarm/leak-button-drill"]
-
-    assert answer["ok"]
-    assert ["raised", "received", "acknowledged", "reset"] == [e["transition"] for e in custody(bench)]
-    assert {True} == {e["drill"] for e in custody(bench)}
-    assert "DRILL" in custody(bench)[0]["text"]["en"]
-    assert (LampStep.DRILL, LampStep.SAFE) == (lamp, bench.out.lamps["leak-button"][0])
-    assert (True, False) == (state["drill"], after["drill"])
-    assert [] == problems("exam/v1/zj-no1/custody/alarm/leak-button-drill", encode(state).replace(b"run-1", b"0" * 16))
-    assert all(e.needs_receipt for e in bench.out.made if e.stream == "custody" and b'"received"' not in e.body)
-
-
-def test_the_record_of_a_drill_says_that_a_person_ended_it(bench: Bench) -> None:
-    """A reset by name is how it ended; where the command came from is not."""
-    bench.act("drill", "leak-button", note="monthly")
-    bench.act("ack", "leak-button-drill")
-    seen = bench.engine.book.pages["leak-button-drill"].alarm
-    given = {"activation": seen.activation, "revision": seen.revision, "note": "over", "peer": "uid 1000"}
-    bench.engine.handle(Command("reset", "li-wei", bench.now, alarm="leak-button-drill", **given))
-    bench.wait(1.0)
-    (record,) = [e["details"] for e in bench.out.events if e["reason"] == "drill-record"]
-
-    assert "reset" == record["ended"]
-
-
-def test_a_real_press_in_a_drill_is_real(bench: Bench) -> None:
-    """G8: a new activation, without the mark, with the lamp of a press."""
-    bench.act("drill", "leak-button", note="monthly")
-    drilled = custody(bench)[0]["activation"]
-    bench.press()
-    raised = [e for e in custody(bench) if e["transition"] == "raised"]
-
-    assert [True, False] == [e["drill"] for e in raised]
-    assert drilled != raised[1]["activation"]
-    assert "was pressed" in raised[1]["text"]["en"]
-    assert LampStep.PRESSED == bench.out.lamps["leak-button"][0]
-    assert not bench.out.retained["custody/alarm/leak-button-drill"]["drill"]
-
-
-@pytest.mark.parametrize("acknowledged", [True, False])
-def test_a_forgotten_drill_ends_by_itself(bench: Bench, acknowledged: bool) -> None:
-    """At most 15 minutes, whoever has forgotten it; what follows is not marked."""
-    bench.act("drill", "leak-button", note="monthly")
-    if acknowledged:
-        bench.act("ack", "leak-button-drill")
-    bench.wait(899)
-    before = bench.state("leak-button-drill")
-    bench.wait(2)
-    bench.press()
-
-    assert before.startswith("latched")
-    last = [e for e in custody(bench) if e["transition"] in ("expired", "raised")][-2:]
-    assert [("expired", True, "drill-over"), ("raised", False, None)] == [
-        (e["transition"], e["drill"], e["reason"]) for e in last
-    ]
-
-
-def test_a_drill_ends_with_a_restart(bench: Bench) -> None:
-    """It is not taken up again."""
-    bench.act("drill", "leak-button", note="monthly")
-    bench.restart()
-
-    assert ("expired", "restart", True) == tuple(custody(bench)[-1][key] for key in ("transition", "reason", "drill"))
-    assert "normal" == bench.state("leak-button-drill")
-    assert {} == bench.out.latched
-
-
-@pytest.mark.parametrize("what", ["press", "door", "cut", "latched"])
-def test_no_drill_while_leak_or_seal_stands(bench: Bench, what: str) -> None:
-    """Nothing real is ever mixed with a drill."""
-    if what in ("press", "latched"):
-        bench.press()
-    if what == "latched":
-        bench.act("ack", "leak-button")
-    if what == "door":
-        bench.lines("door", True)
-    if what == "cut":
-        bench.lines("leak-button", True, True)
-    bench.wait(1)
-    made = len(bench.out.made)
-    answer = bench.act("drill", "leak-button", note="monthly")
-
-    assert not answer["ok"]
-    assert made == len(bench.out.made)
-
-
-@pytest.mark.parametrize("name", ["door", "nothing"])
-def test_only_a_leak_button_is_drilled(bench: Bench, name: str) -> None:
-    """Anything else has no drill, and the refusal says so."""
-    assert "no leak button" in bench.act("drill", name, note="monthly")["error"]
 
 
 # ---- retiring ----------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.accept.plausible import plausible
+from gateway.alarm.words import drill_of
 from gateway.board import unit_of
-from gateway.day.trial import drill_of
 from gateway.moment import Moment
 from gateway.venue import Venue
 

@@ -19,6 +19,7 @@ from gateway.alarm import takeover
 from gateway.alarm.findings import Evidence, Finding
 from gateway.alarm.snapshots import from_json, to_json, union
 from gateway.alarm.wording import GOES_ON, Text, happened
+from gateway.alarm.words import drill_of
 from gateway.alarms import UNACKNOWLEDGED, Alarm, Definition, Given, Signal, State, Transition
 from gateway.catalogue import both
 from gateway.journal.chain import Chain, Identity, uuid7
@@ -49,6 +50,7 @@ class Page:
     definition: Definition
     alarm: Alarm
     evidence: Evidence
+    says: Text  # what it is about, before anything is known of it
     last: Event | None = None  # its last event of this run
     opening: int = 0  # number of the event that last raised or repeated it
     before: Alarm = field(init=False)  # as the record had it when this run began
@@ -108,10 +110,10 @@ class Book:
         """Enter an alarm where it stood before, or give a known one its new definition."""
         page = self.pages.get(definition.name)
         if page is not None:
-            page.definition = definition
+            page.definition, page.says = definition, what
             page.stand(page.alarm)
             return
-        page = Page(definition, Alarm(definition.name), Evidence(what))
+        page = Page(definition, Alarm(definition.name), Evidence(what), what)
         for written in self.left.pop(definition.name, []):
             try:
                 page.alarm = union([page.alarm, from_json(written["life"], now)])
@@ -123,6 +125,14 @@ class Book:
         page.stand(page.alarm)
         page.before = page.alarm
         self.pages[definition.name] = page
+
+    def enter_drill(self, name: str, now: Moment) -> Page:
+        """The alarm that is only ever a drill of this one: entered when it is first needed, in the book until the
+        program ends. KeyError when there is no such alarm.
+        """
+        drilled = self.pages[name].definition.drilled()
+        self.define(drilled, self.pages[name].says, now)
+        return self.pages[drilled.name]
 
     def drop(self, names: Iterable[str], now: Moment) -> None:
         """Alarms that the configuration no longer has leave the book, unless they stand."""
@@ -147,6 +157,9 @@ class Book:
     def adopt(self, name: str, found: Alarm, now: Moment) -> None:
         """An alarm as a broker still holds it: it can add to what is known and never take away (`takeover.py`)."""
         page = self.pages.get(name)
+        of = name.removesuffix(drill_of(""))
+        if page is None and found.drill and found.standing and of in self.pages:  # begun, and never stored
+            page = self.enter_drill(of, now)
         if page is None or not takeover.adds(found, page.before.revision):
             return
         if not page.alarm.standing:

@@ -26,7 +26,8 @@ class Burden:
 
     def passed(self, name: str, transition: Transition) -> None:
         """A transition was recorded."""
-        if transition.name in ("raised", "repeated") and transition.given.reason != "restart" and name not in _OWN:
+        opening = transition.name in ("raised", "repeated") and transition.given.reason != "restart"
+        if opening and name not in _OWN and not transition.alarm.drill:  # what was ordered is no burden
             self._load.add(name, transition.at)
 
     def tick(self, alarms: Iterable[Alarm], now: Moment) -> Iterator[Finding]:

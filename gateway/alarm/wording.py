@@ -79,6 +79,11 @@ RULE_ABOVE = N_("{quantity} {value} {unit} is over the limit of {limit} {unit} (
 RULE_BELOW = N_("{quantity} {value} {unit} is under the limit of {limit} {unit} ({place})")
 RULE_WITHIN = N_("{quantity} {value} {unit}, limit {limit} {unit} ({place})")
 RULE_INDICATIVE = N_("{what}: indicative only, no excess of {set} is claimed")
+DRILL_SAYS = N_("DRILL of the alarm {name}: nothing is wrong. For real it would say: {what}")
+RULE_SAYS_ABOVE = N_("{quantity} over the limit of {limit} {unit} ({place})")
+RULE_SAYS_BELOW = N_("{quantity} under the limit of {limit} {unit} ({place})")
+RULE_SAYS_STALE = N_("{quantity} of {point}: no good value for {limit_s} s ({place})")
+RULE_SAYS_FLAT = N_("{quantity} of {point}: the same value for {limit_s} s ({place})")
 RULE_OTHER = N_("{quantity} of {point}: {reason} ({place})")
 
 GATE_PERSON = N_("No. {number} at {place}: {value} degC, {verdict} (raw {raw}, ambient {ambient}); measure again")

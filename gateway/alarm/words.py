@@ -74,6 +74,11 @@ TransitionName = Literal[
 ]
 
 
+def drill_of(alarm: str) -> str:
+    """The name of the alarm that is only ever a drill of this one."""
+    return f"{alarm}-drill"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of escalation, counted from the raise until a receipt, then from the receipt until acknowledged."""
@@ -101,6 +106,23 @@ class Definition:
     note_required: bool = False  # to acknowledge; a reset and all hiding need one always
     escalation: tuple[Step, ...] = ()
     drill: bool = False  # only ever a drill: every event of it is marked
+
+    def drilled(self) -> Definition:
+        """The alarm that is only ever a drill of this one: the whole way and back, whatever this one is, so with
+        receipts and never put aside; it has its severity, stream and escalation, and none of its holds.
+        """
+        return Definition(
+            drill_of(self.name),
+            self.kind,
+            self.severity,
+            self.stream,
+            place=self.place,
+            point=self.point,
+            latching=True,
+            custody=True,
+            escalation=self.escalation,
+            drill=True,
+        )
 
 
 @dataclass(frozen=True, slots=True)

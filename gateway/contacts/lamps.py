@@ -6,10 +6,10 @@ from typing import Protocol
 
 from drivers.contact import ContactState
 from gateway.alarm.book import Book, Page
+from gateway.alarm.words import drill_of
 from gateway.alarms import UNACKNOWLEDGED
 from gateway.contacts.lamp import LampStep
 from gateway.contacts.watches import ContactWatch
-from gateway.day.trial import drill_of
 from gateway.moment import Moment
 
 NOT_DELIVERED_S = 30.0  # after that without a receipt the lamp says so

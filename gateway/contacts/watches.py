@@ -8,18 +8,19 @@ for leak, seal and tamper all of custody: never hidden, delivered on a receipt.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from drivers.contact import STUCK_AFTER_NS, Change, Chatter, ContactFilter, ContactState
 from drivers.quantities import Stream
 from gateway.alarm.findings import Evidence, Finding
 from gateway.alarm.wording import STANDS, Text
+from gateway.alarm.words import drill_of
 from gateway.alarms import Definition, Given, Signal
 from gateway.alarms import Step as EscalationStep
 from gateway.catalogue import both
 from gateway.configuration.config import Contact
 from gateway.contacts.seals import PARTS, Guard, Movement, Row, alarm_of, moved, stayed
-from gateway.day.trial import Trial, drill_of
+from gateway.day.trial import Trial
 from gateway.moment import NANO, Moment
 from gateway.values import CUSTODY_KINDS, ContactFault, Edge, Severity
 from gateway.vocabulary import word
@@ -78,37 +79,23 @@ class ContactWatch:
         """Every alarm this contact can have, with its sentence."""
         kind, custody = self.config.kind, self.custody
         stream = self.stream
-        for part in PARTS if kind == "seal" else ("",):
-            yield (
-                Definition(
-                    alarm_of(self.name, part),
-                    kind,
-                    _SEVERITY[kind],
-                    stream,
-                    place=self.config.place,
-                    latching=custody or kind == "fire",
-                    custody=custody,
-                    raise_after_s=self.config.longest_opening if part == "long" else 0.0,
-                    stuck_after_s=STUCK_AFTER_NS / NANO if kind == "leak" else None,
-                    note_required=custody,
-                    escalation=escalation if custody else (),
-                ),
-                self._text(alarm_of(kind, part)),
-            )
-        yield (
-            Definition(
-                drill_of(self.name),
-                kind,
-                _SEVERITY[kind],
-                stream,
-                place=self.config.place,
-                latching=True,
-                custody=True,  # the whole way and back, whatever the contact is: with a receipt, and never put aside
-                escalation=escalation if custody else (),
-                drill=True,
-            ),
-            both(STANDS["drill"], name=self.name, place=self.config.place or "-"),
+        own = Definition(
+            self.name,
+            kind,
+            _SEVERITY[kind],
+            stream,
+            place=self.config.place,
+            latching=custody or kind == "fire",
+            custody=custody,
+            stuck_after_s=STUCK_AFTER_NS / NANO if kind == "leak" else None,
+            note_required=custody,
+            escalation=escalation if custody else (),
         )
+        for part in PARTS if kind == "seal" else ("",):
+            hold_s = self.config.longest_opening if part == "long" else 0.0
+            made = replace(own, name=alarm_of(self.name, part), raise_after_s=hold_s)
+            yield made, self._text(alarm_of(kind, part))
+        yield own.drilled(), both(STANDS["drill"], name=self.name, place=self.config.place or "-")
         for fault in FAULTS if self.config.pin_other is not None else FAULTS[1:]:
             yield (
                 Definition(

@@ -63,7 +63,7 @@ def _drill(body: dict[str, Any]) -> dict[str, Any]:
     seen = say("acknowledged by {name}", name=person) if person else say("acknowledged")
     hops.append((seen, details["acknowledged_ms"]))
     return {
-        "contact": details["contact"],
+        "alarm": details.get("alarm") or details["contact"],  # as it was called in records of before
         "place": body["place"],
         "how": say("test of the contact by hand") if details["how"] == "test" else say("drill by command"),
         "by": details["by"] or "-",

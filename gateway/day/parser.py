@@ -35,12 +35,12 @@ def add_day_parsers(verbs: Any, stateful: argparse.ArgumentParser, tables: argpa
     drill = verbs.add_parser("drill", help=text, description=text, parents=[stateful, tables])
     drill.set_defaults(handler="gateway.persons.local:drill_main", verb="drill")
     drill.add_argument(
-        "name", nargs="?", metavar="NAME", help=say("a leak button: an alarm of its own, at most 15 min")
+        "name", nargs="?", metavar="NAME", help=say("any alarm of the venue: one of its own for it, at most 15 min")
     )
     drill.add_argument(
         "--contact", metavar="NAME", help=say("test any contact: its first short press within 60 s is a drill")
     )
-    drill.add_argument("--end", action="store_true", help=say("end the drill of this contact"))
+    drill.add_argument("--end", action="store_true", help=say("end the drill of this alarm"))
     _pin(drill)
 
     text = say("walk through every sensor and every alarm to the far end; ends in a sheet to sign")

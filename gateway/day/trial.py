@@ -17,13 +17,10 @@ from dataclasses import dataclass
 from drivers.contact import Change, ContactState
 from gateway.moment import Moment
 
+# Kinds of pages on which only notes are made: nothing of them is ever raised, so nothing of them can be drilled.
+NOTES = frozenset({"log", "stage", "record", "lost-time", "zero-report", "calibration", "custody"})
 TEST_S = 60.0
 HELD_S = 3.0
-
-
-def drill_of(contact: str) -> str:
-    """The name of the alarm that is only ever a drill of this contact."""
-    return f"{contact}-drill"
 
 
 @dataclass(slots=True)

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.contact import ContactState
+from drivers.quantities import Stream
 from gateway.alarm.book import Page
 from gateway.alarm.findings import Evidence, Finding
-from gateway.alarm.wording import STANDS
-from gateway.alarm.words import Alarm, Given, Signal, State, Transition
+from gateway.alarm.wording import DRILL_SAYS, STANDS
+from gateway.alarm.words import Alarm, Given, Signal, State, Transition, drill_of
 from gateway.catalogue import both, say
+from gateway.configuration.config import Config
 from gateway.contacts.watches import ContactWatch
-from gateway.day.trial import TEST_S, Trial, drill_of
+from gateway.day.trial import NOTES, TEST_S, Trial
 from gateway.day.wording import DRILL_RECORD
 from gateway.errors import Refused
 from gateway.moment import Moment
@@ -29,7 +31,7 @@ from gateway.venue import Venue
 class Hops:
     """How far a drill has come, and when; `raised` None: it was raised by the run before."""
 
-    contact: str
+    alarm: str
     by: str | None
     note: str | None
     how: str  # "drill" or "test"
@@ -65,17 +67,31 @@ class Trials:
             return self._end(command)
         if command.arguments.get("test"):
             return self._test(command)
-        venue = self._venue
-        watch = venue.watches.get(command.alarm or "")
-        if watch is None or watch.config.kind != "leak":
-            raise Refused(say("{name} is no leak button here", name=repr(command.alarm)))
+        return self._begin(command)
+
+    def _begin(self, command: Command) -> dict[str, Any]:
+        """The drill of any alarm: what it would say goes the whole way, with no value, because nothing was measured."""
+        venue, name = self._venue, command.alarm or ""
+        real, watch = venue.book.pages.get(name), venue.watches.get(name)
+        if real is None or real.definition.drill or real.definition.kind in NOTES:
+            raise Refused(say("there is no alarm {alarm} here", alarm=repr(name)))
+        if watch is None or watch.config.kind != "leak":  # the button may be tried at any time
+            self._check(command, "test")
         self._nothing_real()
-        if watch.trial is not None:
-            raise Refused(say("the contact {name} is being tested", name=watch.name))
+        if real.alarm.standing:
+            raise Refused(say("no drill while {alarm} stands", alarm=name))
+        if watch is not None and watch.trial is not None:
+            raise Refused(say("the contact {name} is being tested", name=name))
+        stream = real.definition.stream
+        if stream != "custody" and not stations_of(venue.config, stream):  # it would be sent again for ever
+            raise Refused(say("no station receives the stream {stream}: nobody could sign for a drill", stream=stream))
+        if watch is not None:
+            what = both(STANDS["drill"], name=name, place=watch.config.place or "-")
+        else:
+            what = both(DRILL_SAYS, name=name, what=venue.points.says(name) or real.says)
         given = Given(by=command.by, note=command.note, reason="drill")
-        what = both(STANDS["drill"], name=watch.name, place=watch.config.place or "-")
-        page = venue.book.pages[drill_of(watch.name)]
-        venue.book.signal(drill_of(watch.name), Signal.DRILL, command.at, given, Evidence(what, reason="drill"))
+        page = venue.book.enter_drill(name, command.at)
+        venue.book.signal(drill_of(name), Signal.DRILL, command.at, given, Evidence(what, reason="drill"))
         return summary(page, venue.book.zone)
 
     def _test(self, command: Command) -> dict[str, Any]:
@@ -108,8 +124,10 @@ class Trials:
             raise Refused(say("no drill of {name} is going on", name=repr(command.alarm)))
         given = Given(by=command.by, note=command.note, reason=ENDED)
         venue.book.signal(name, Signal.EXPIRE, command.at, given)
-        venue.find_all(self.records(command.at))
-        return summary(page, venue.book.zone)
+        records = list(self.records(command.at))
+        venue.find_all(records)
+        record = next((each.evidence.details for each in records if each.alarm == name), None)
+        return {**summary(page, venue.book.zone), "record": record}
 
     def _nothing_real(self) -> None:
         """Nothing real is ever mixed with a drill."""
@@ -128,10 +146,12 @@ class Trials:
             book.signal(contact, Signal.PRESS, finding.at, Given(reason="no-drill"))
 
     def settle(self, now: Moment) -> None:
-        """A drill is over as soon as something real of custody stands."""
+        """A drill is over as soon as something real of custody stands, or the alarm that it is a drill of."""
         book = self._venue.book
-        if self._running and any(_real(page) for page in book.pages.values()):
-            for name in tuple(self._running):
+        custody = bool(self._running) and any(_real(page) for page in book.pages.values())
+        for name, hops in tuple(self._running.items()):
+            own = book.alarm(hops.alarm)
+            if custody or (own is not None and own.standing):
                 book.signal(name, Signal.EXPIRE, now, Given(reason="real-alarm"))
         for watch in self._venue.watches.values():
             if watch.trial is not None and watch.trial.pressed is None and any(map(_real, book.pages.values())):
@@ -144,8 +164,8 @@ class Trials:
             return
         hops = self._running.get(name)
         if transition.name == "raised" and page.last is not None:
-            contact = name.removesuffix("-drill")
-            self._running[name] = Hops(contact, given.by, given.note, given.reason or "drill", page.last.number, at)
+            of = name.removesuffix("-drill")
+            self._running[name] = Hops(of, given.by, given.note, given.reason or "drill", page.last.number, at)
         elif hops is not None and transition.name == "received" and given.by:
             hops.received.setdefault(given.by, at)
         elif hops is not None and transition.name == "acknowledged":
@@ -172,16 +192,16 @@ class Trials:
         for hops, ended in over:
             details = self._details(hops, ended)
             silent = ", ".join(details["silent"]) or "-"
-            what = both(DRILL_RECORD, name=hops.contact, by=hops.by or "-", silent=silent)
+            what = both(DRILL_RECORD, name=hops.alarm, by=hops.by or "-", silent=silent)
             evidence = Evidence(what, reason="drill-record", details=details)
             given = Given(by=hops.by, note=hops.note, reason="drill-record")
-            yield Finding(drill_of(hops.contact), Signal.UPDATE, now, evidence, given)
+            yield Finding(drill_of(hops.alarm), Signal.UPDATE, now, evidence, given)
 
     def _details(self, hops: Hops, ended: str) -> dict[str, Any]:
         config, zone = self._venue.config, self._venue.book.zone
-        stream = self._venue.book.pages[drill_of(hops.contact)].definition.stream
+        stream = self._venue.book.pages[drill_of(hops.alarm)].definition.stream
         sinks = [] if config.mqtt is None else ["mqtt"] if config.mqtt.second is None else ["mqtt", "second"]
-        stations = [station.id for station in config.station if stream in station.streams]
+        stations = stations_of(config, stream)
         known = hops.raised is not None
         silent = [] if hops.stored else ["card"]
         silent += [sink for sink in sinks if sink not in hops.accepted]
@@ -189,7 +209,7 @@ class Trials:
         silent += [] if hops.acknowledged else ["acknowledgement"]
         person, at = hops.acknowledged or (None, None)
         return {
-            "contact": hops.contact,
+            "alarm": hops.alarm,
             "how": hops.how,
             "by": hops.by,
             "raised": None if hops.raised is None else hops.raised.text(zone),
@@ -202,6 +222,11 @@ class Trials:
             "ended": ended,
             "silent": silent if known else ["unknown"],
         }
+
+
+def stations_of(config: Config, stream: Stream) -> list[str]:
+    """Who signs for a drill of this stream."""
+    return [station.id for station in config.station if stream in station.streams]
 
 
 def _real(page: Page) -> bool:

@@ -91,7 +91,7 @@ def drill_main(args: argparse.Namespace) -> int:
     """`drill NAME`, `drill --contact NAME`, either with `--end`."""
     name = args.contact or args.name
     if name is None or (args.contact and args.name):
-        raise Refused(say("name a leak button, or a contact after --contact"))
+        raise Refused(say("name an alarm, or a contact after --contact"))
     answer = act(args, alarm=name, test=bool(args.contact) and not args.end, end=args.end)
     if args.json:
         print(json.dumps(answer, ensure_ascii=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gateway.alarm.words import drill_of
 from gateway.catalogue import N_
 from gateway.configuration.complaints import Location, Problem, error, phrase, warning
 from gateway.configuration.config import Config, Contact
@@ -15,7 +16,7 @@ from gateway.values import CUSTODY_KINDS, STREAMS
 LONGEST_GLITCH_S = 0.5  # a hurried press is about 0.1 s
 LONGEST_SETTLE_S = 5.0
 LONGEST_HOLD_S = 5.0  # a frightened person holds nothing for long
-CONTACT_ALARMS = ("", "-line", "-pin", "-chatter", "-drill")  # each contact's alarms are called so
+CONTACT_ALARMS = ("", "-line", "-pin", "-chatter")  # each contact's alarms are called so
 SEAL_ALARMS = tuple(f"-{part}" for part in PARTS if part)  # a sealed door's as well
 PULLED_UP = (2, 3)  # 1.8 kOhm resistors on the board
 PRECEDENCE = ("leak", "seal", "tamper")  # whoever comes first keeps a pin that is given twice
@@ -119,7 +120,8 @@ def pins(config: Config) -> Iterator[Problem]:
 
 def alarm_names(config: Config) -> Iterator[Problem]:
     """Alarms are known by their names alone, so no two things may give the same one."""
-    taken = {name: phrase(N_("the gateway itself")) for name in (*SYSTEM, "link-mqtt", "link-second", *PAGES)}
+    own = (*SYSTEM, "link-mqtt", "link-second", *PAGES)
+    taken = {name: phrase(N_("the gateway itself")) for name in (*own, *map(drill_of, own))}
     names = [(("contact", name), name + end) for name in config.contact for end in CONTACT_ALARMS]
     seals = [name for name, contact in config.contact.items() if contact.kind == "seal"]
     names += [(("contact", name), name + end) for name in seals for end in SEAL_ALARMS]
@@ -127,8 +129,11 @@ def alarm_names(config: Config) -> Iterator[Problem]:
     names += [(("bus", name), f"bus-{name}") for name in config.bus]
     names += [(("device", name), f"{what}-{name}") for name in config.device for what in ("device", "bus", "wire")]
     names += [(("rule", name), name) for name in config.rule]
+    names += [(at, drill_of(name)) for at, name in names]
+    told: set[Location] = set()  # whose drill would have another's name too
     for at, name in names:
-        if name in taken:
+        if name in taken and at not in told:
+            told.add(at)
             yield error(
                 at,
                 phrase(N_("its alarm would be called {name}, as that of {other}"), name=name, other=taken[name]),
