@@ -7,6 +7,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+from gateway.moment import ClockState, Moment, SystemClock
+
 _SOURCE = r"""
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -62,3 +64,17 @@ class WallClock:
         """So far off the machine's own clock, from now on."""
         with self._control.open("r+b") as file:
             file.write(struct.pack("qq", round(seconds * 1e9), synchronised))
+
+
+class Believing:
+    """A clock with a state of our choosing."""
+
+    def __init__(self, state: ClockState) -> None:
+        self._clock, self._state = SystemClock(), state
+
+    def now(self) -> Moment:
+        now = self._clock.now()
+        return Moment(now.wall_ns, now.mono_ns, self._state)
+
+    def pause(self, seconds: float) -> float:
+        return seconds

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import urllib.request
@@ -63,9 +65,10 @@ class Influx:
     `integers`: fields that exist as integers: such lines are dropped, the others kept (422, partial write)
     `oldest_ms`: what is older is dropped likewise
     `largest`: requests of more lines are a 413
+    `certificate`: two files, the certificate and its key: https
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, certificate: tuple[Path, Path] | None = None) -> None:
         self.points: dict[Point, float] = {}
         self.written = 0  # fields, repeated ones counted again
         self.requests: list[int] = []  # the answers' statuses
@@ -84,6 +87,10 @@ class Influx:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def handle(self) -> None:
+                with contextlib.suppress(ssl.SSLError):  # a client that does not trust us
+                    super().handle()
+
             def do_POST(self) -> None:
                 owner._serve(self)
 
@@ -92,13 +99,21 @@ class Influx:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
+        self._scheme = "http"
+        if certificate is not None:
+            self._scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def values(self, measurement: str, field: str) -> dict[int, float]:
         """By time, of all devices."""

@@ -555,6 +555,12 @@ BYTES: dict[str, tuple[bytes, str, str]] = {
 
 # What weakens the venue without being wrong: (what is replaced, by what, the key, words of the complaint).
 WARNINGS = {
+    "authority without https": (
+        "[mqtt]",
+        f'[influxdb]\nurl = "http://x"\norg = "o"\nbucket = "b"\ntoken_file = "{__file__}"\nca = "{__file__}"\n[mqtt]',
+        "influxdb.ca",
+        "of no use",
+    ),
     "one pin": ("pin_other = 5\n", "", "contact.leak-button", "cannot be told from a press"),
     "no custody": ("[custody]\nstart = 2026-06-05T16:00:00\nend = 2026-06-10T18:00:00\n", "", "custody", "stored"),
     "session without guard": ("2026-06-07T09:00:00", "2026-06-04T09:00:00", "session[1]", "not armed"),

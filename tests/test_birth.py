@@ -160,9 +160,11 @@ def bad_certificate(code: int) -> ssl.SSLCertVerificationError:
     ("error", "clock", "state", "words"),
     [
         (bad_certificate(9), ClockState.SYNCHRONISED, "bad-clock", "not valid at our time"),
-        (bad_certificate(10), ClockState.SYNCHRONISED, "bad-certificate", "not to be trusted: why"),
+        (bad_certificate(10), ClockState.SYNCHRONISED, "bad-certificate", "has expired"),
         (bad_certificate(10), ClockState.FLOOR, "bad-clock", "not valid at our time"),
-        (bad_certificate(20), ClockState.SYNCHRONISED, "bad-certificate", "not to be trusted: why"),
+        (bad_certificate(20), ClockState.SYNCHRONISED, "bad-certificate", "an authority that we do not know (why)"),
+        (bad_certificate(62), ClockState.SYNCHRONISED, "bad-certificate", "made out for another name (why)"),
+        (bad_certificate(26), ClockState.SYNCHRONISED, "bad-certificate", "not to be trusted: why"),
         (ssl.SSLError(1, "wrong version number"), ClockState.SYNCHRONISED, "bad-certificate", "no secure connection"),
         (socket.gaierror(-2, "?"), ClockState.SYNCHRONISED, "unreachable", "name in b:1 is not found"),
         (UnicodeError("label too long"), ClockState.SYNCHRONISED, "unreachable", "name in b:1 is not found"),

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from kit_bus import ScriptedBus
+from kit_influx import TOKEN, Influx
 from kit_mqtt import Broker, free_port
 from kit_process import venue
 from kit_tls import Authority
@@ -446,6 +447,42 @@ def link_refused(w: World, _: SimpleNamespace) -> None:
     w.runs(brokers={"mqtt": {"state": "refused", "detail": "it does not accept this user name and password"}})
 
 
+def database(w: World, url: str, token: str = TOKEN, ca: Path | None = None) -> None:
+    w.file("/influx.token", token)
+    w.toml += f'[influxdb]\nurl = "{url}"\norg = "bureau"\nbucket = "venues"\ntoken_file = "root/influx.token"\n'
+    if ca is not None:
+        w.toml += f'ca = "{ca}"\n'
+
+
+def database_of_strangers(w: World, up: SimpleNamespace) -> None:
+    server = w.undo.enter_context(Influx(certificate=(up.tls.cert("good"), up.tls.key("good"))))
+    database(w, server.url, ca=up.tls.ca("foreign"))
+
+
+def database_ending_soon(w: World, up: SimpleNamespace) -> None:
+    server = w.undo.enter_context(Influx(certificate=(up.tls.cert("good"), up.tls.key("good"))))
+    database(w, server.url, ca=up.tls.ca("ours"))
+    w.now = Moment(time.time_ns(), 1)
+
+
+def database_authority_ending(w: World, up: SimpleNamespace) -> None:
+    database(w, "https://127.0.0.1:1", ca=up.tls.cert("client"))
+    w.now = Moment(time.time_ns(), 1)
+
+
+def database_token(w: World, _: SimpleNamespace) -> None:
+    database(w, w.undo.enter_context(Influx()).url, token="another")
+
+
+def database_away(w: World, _: SimpleNamespace) -> None:
+    database(w, "http://127.0.0.1:1")
+
+
+def database_refuses(w: World, _: SimpleNamespace) -> None:
+    database(w, "http://127.0.0.1:1")
+    w.runs(brokers={"influxdb": {"state": "refused", "detail": "no such bucket"}})
+
+
 def silent_meter(w: World, _: SimpleNamespace) -> None:
     w.runs(devices={"gate": "ok", "hall": "silent for 60 s (no answer)"})
 
@@ -474,9 +511,15 @@ FAULTS: tuple[tuple[Fault, str, str], ...] = (
     (topic_not_allowed, "broker-login", "publishing to exam/v1/zj-no1/command/ping is not allowed"),
     (topic_not_allowed_3, "broker-login", "does not come back"),
     (expired, "broker-certificate", "expired"),
-    (foreign_authority, "broker-certificate", "not to be trusted"),
+    (foreign_authority, "broker-certificate", "an authority that we do not know"),
     (ending_soon, "own-certificate", r"client.pem ends in 0 days"),
     (link_refused, "link", "user name and password"),
+    (database_of_strangers, "database", "an authority that we do not know"),
+    (database_ending_soon, "database-certificate", r"the certificate of 127.0.0.1:\d+ ends in 0 days"),
+    (database_authority_ending, "own-certificate", r"influxdb: .*client.pem ends in 0 days"),
+    (database_token, "database", "does not accept the token"),
+    (database_away, "database", "Connection refused"),
+    (database_refuses, "database", "no such bucket"),
     (clock_off, "clock", "not set by a time source"),
     (clock_behind, "clock-behind", "before the newest record"),
     (full_disk, "space", "30 MiB free"),
@@ -526,6 +569,21 @@ def test_a_venue_in_which_all_is_well_has_no_red_line(world: World) -> None:
     world.runs()
 
     assert [] == [each for each in world.findings() if each.level != "good"]
+
+
+@pytest.mark.parametrize("https", [True, False])
+def test_a_database_that_would_take_our_points_is_good_and_gets_none(
+    world: World, brokers_up: SimpleNamespace, https: bool
+) -> None:
+    """D7: address, trust, token and bucket are proven, and not one point is written for it."""
+    tls = brokers_up.tls
+    files = (tls.cert("good"), tls.key("good")) if https else None
+    with Influx(certificate=files) as server:
+        database(world, server.url, ca=tls.ca("ours") if https else None)
+        found = {(each.check, each.level, each.what) for each in world.findings()}
+
+        assert ("database", "good", f"{server.url} would take what this venue writes into venues") in found
+        assert ({}, 1) == (server.points, len(server.requests))
 
 
 def test_without_a_gateway_the_lines_and_the_broker_are_tried_from_here(world: World) -> None:

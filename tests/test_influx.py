@@ -15,16 +15,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from asyncapi import document
+from kit_clock import Believing
 from kit_influx import TOKEN, Influx, VictoriaMetrics
 from kit_memory import MemoryJournal, MemoryMinutes, MemoryReadings
 from kit_mqtt import free_port, running, until
+from kit_tls import Authority
 
 from drivers.base import Quality
 from gateway.configuration import config
 from gateway.environment.minute_maker import MinuteMaker
 from gateway.environment.minutes import Minute
 from gateway.journal.chain import Chain, Identity, new_run
-from gateway.moment import NANO, ClockState, Moment, SystemClock
+from gateway.moment import NANO, Clock, ClockState, Moment, SystemClock
 from gateway.sinks.influx import InfluxSink, Sources
 from gateway.sinks.line_protocol import Labels, line, of_events, of_minutes, of_readings
 from gateway.sinks.quarantine import Quarantine
@@ -164,8 +166,8 @@ def test_an_event_is_a_point(
 class Venue:
     """A sink with a journal in memory."""
 
-    def __init__(self, folder: Path, url: str, **more: Any) -> None:
-        self.folder, self.clock, self.journal = folder, SystemClock(), MemoryJournal()
+    def __init__(self, folder: Path, url: str, clock: Clock | None = None, **more: Any) -> None:
+        self.folder, self.clock, self.journal = folder, clock or SystemClock(), MemoryJournal()
         self.told: list[Any] = []
         token = folder / "token"
         token.write_text(f"{TOKEN}\n")
@@ -357,6 +359,64 @@ def test_no_server_and_no_name(tmp_path: Path) -> None:
             until(lambda venue=venue: "unreachable" in venue.states(), 20)
 
             assert words in venue.detail()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+SECURE = [
+    # the server's certificate, what the configuration names as ca, our clock -> the state, its words
+    ("good", "ours", "synchronised", "connected", "https://"),
+    ("good", "good", "synchronised", "connected", "https://"),  # pinned: the server's own
+    ("good", "foreign", "synchronised", "bad-certificate", "comes from an authority that we do not know"),
+    ("good", None, "synchronised", "bad-certificate", "comes from an authority that we do not know"),  # the system's
+    ("good", "missing", "synchronised", "bad-certificate", "missing.pem cannot be used: No such file"),
+    ("expired", "ours", "synchronised", "bad-certificate", "has expired"),
+    ("expired", "ours", "unsynchronised", "bad-clock", "is not valid at our time"),
+    ("future", "ours", "synchronised", "bad-clock", "is not valid at our time"),
+    ("other-name", "ours", "synchronised", "bad-certificate", "made out for another name"),
+    (None, "ours", "synchronised", "bad-certificate", "no secure connection"),  # it speaks http at this port
+]
+
+
+@pytest.mark.parametrize(("certificate", "ca", "clock", "state", "words"), SECURE)
+def test_https_trusts_nobody_by_mistake(
+    tmp_path: Path, authority: Authority, certificate: str | None, ca: str | None, clock: str, state: str, words: str
+) -> None:
+    """C13: chain, name and time are verified, each failure has its words; nothing is sent before and nothing lost."""
+    files = None if certificate is None else (authority.cert(certificate), authority.key(certificate))
+    named = None if ca is None else str(authority.ca(ca))
+    with Influx(certificate=files) as server:
+        venue = Venue(tmp_path, f"https://127.0.0.1:{server.port}", Believing(ClockState(clock)), ca=named)
+        venue.read(2)
+        with venue.delivering():
+            until(lambda: set(venue.states()) - {"connecting"}, 20)
+
+            assert (state, True) == (venue.states()[-1], words in venue.detail())
+
+            if state == "connected":
+                until(venue.done, 20)
+        assert (venue.ledger() if state == "connected" else {}) == server.points
+        assert [] == venue.quarantined()
+
+
+def test_what_waited_for_a_certificate_arrives_when_it_is_mended(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C13: the file that `ca` names is read anew at every try, without a restart."""
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.ca("foreign").read_bytes())
+    with Influx(certificate=(authority.cert("good"), authority.key("good"))) as server:
+        venue = Venue(tmp_path, server.url, ca=str(ca))
+        venue.read(3)
+        with venue.delivering():
+            until(lambda: "bad-certificate" in venue.states(), 20)
+            ca.write_bytes(authority.ca("ours").read_bytes())
+            until(venue.done, 20)
+
+        assert venue.ledger() == server.points
 
 
 def test_one_bad_point_does_not_poison_the_rest(venue: Venue, server: Influx) -> None:

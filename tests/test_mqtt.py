@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from asyncapi import document
+from kit_clock import Believing
 from kit_memory import MemoryJournal, MemoryReadings
 from kit_mqtt import Broker, Listener, Proxy, QuickClock, running, until
 from kit_tls import Authority
@@ -542,6 +543,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 TLS = [
     # the broker's certificate, whose word the gateway takes, its own certificate, its clock -> state
     ("good", "ours", "client", ClockState.SYNCHRONISED, "connected"),
+    ("good", "good", "client", ClockState.SYNCHRONISED, "connected"),  # pinned: the broker's own
+    ("other-name", "other-name", "client", ClockState.SYNCHRONISED, "bad-certificate"),
     ("expired", "ours", "client", ClockState.SYNCHRONISED, "bad-certificate"),
     ("expired", "ours", "client", ClockState.UNSYNCHRONISED, "bad-certificate"),
     ("expired", "ours", "client", ClockState.FLOOR, "bad-certificate"),
@@ -557,20 +560,6 @@ TLS = [
     ("good", "ours", None, ClockState.SYNCHRONISED, "bad-certificate"),
     ("good", "ours", "missing", ClockState.SYNCHRONISED, "bad-certificate"),
 ]
-
-
-class Believing:
-    """A clock with a state of our choosing."""
-
-    def __init__(self, state: ClockState) -> None:
-        self._clock, self._state = SystemClock(), state
-
-    def now(self) -> Moment:
-        now = self._clock.now()
-        return Moment(now.wall_ns, now.mono_ns, self._state)
-
-    def pause(self, seconds: float) -> float:
-        return seconds
 
 
 # paho leaves the socket of a failed handshake to the garbage collector.

@@ -20,12 +20,15 @@ from cryptography import x509
 from gateway.catalogue import N_, say
 from gateway.configuration import config as configuration
 from gateway.doctor.patient import Check, Patient, Seen, bad, doubtful, good
+from gateway.machine import certificates
 from gateway.moment import Moment
 from gateway.sinks.link import Acked, Link, Message, Publication
 from gateway.sinks.outbox import REFUSED_FROM
+from gateway.sinks.tls import secured
 from gateway.sinks.troubles import LinkLost, explained
 from gateway.vocabulary import word
 
+BROKERS = ("mqtt", "second")  # as the gateway names its connections to them
 CONNECT_S = 3.0
 PROOF_S = 3.0  # for one's own message to come back
 WARN_DAYS, RED_DAYS = 60, 7  # before a certificate ends
@@ -35,9 +38,9 @@ def brokers_of(patient: Patient) -> Iterator[tuple[str, configuration.Mqtt]]:
     """By the names that the gateway gives its sinks."""
     first = patient.config.mqtt if patient.config is not None else None
     if first is not None:
-        yield "mqtt", first
+        yield BROKERS[0], first
         if first.second is not None:
-            yield "second", first.second
+            yield BROKERS[1], first.second
 
 
 def _configured(patient: Patient) -> Iterator[Seen]:
@@ -101,29 +104,32 @@ def _certificates(patient: Patient) -> Iterator[Seen]:
             remedy = say("ask the bureau for its authority's certificate: tls = {example}", example='{ ca = "ca.pem" }')
             yield bad(f"{name}: {text}", remedy)
         except (OSError, UnicodeError):
-            continue  # said of its port, or of the file
+            continue  # said of its port
+        except LinkLost as lost:
+            yield bad(f"{name}: {lost.detail}", _remedy(lost.state))
         else:
-            yield from _ending(say("{broker}: the broker's certificate", broker=name), ends, patient)
+            yield from ending(say("{broker}: the broker's certificate", broker=name), ends, patient)
 
 
 def _server_ends(broker: configuration.Mqtt) -> datetime | None:
     assert broker.tls is not None  # noqa: S101  for the type checker
-    context = ssl.create_default_context(cafile=broker.tls.ca)
-    if broker.tls.cert is not None:
-        context.load_cert_chain(broker.tls.cert, broker.tls.key)
+    context = secured(broker.tls.ca, broker.tls.cert, broker.tls.key)
+    return certificate_ends(broker.host, broker.port, context)
+
+
+def certificate_ends(host: str, port: int, context: ssl.SSLContext) -> datetime | None:
+    """Raises OSError, ssl.SSLError among them."""
     with (
-        socket.create_connection((broker.host, broker.port), CONNECT_S) as plain,
-        context.wrap_socket(plain, server_hostname=broker.host) as secure,
+        socket.create_connection((host, port), CONNECT_S) as plain,
+        context.wrap_socket(plain, server_hostname=host) as secure,
     ):
         certificate = secure.getpeercert(binary_form=True)
     return None if certificate is None else x509.load_der_x509_certificate(certificate).not_valid_after_utc
 
 
 def _own_certificates(patient: Patient) -> Iterator[Seen]:
-    for name, broker in brokers_of(patient):
-        for file in (broker.tls.cert, broker.tls.ca) if broker.tls is not None else ():
-            if file is None:
-                continue
+    for name, files in (certificates.files(patient.config) if patient.config is not None else {}).items():
+        for file in files:
             with contextlib.suppress(OSError):  # said of the configuration
                 try:
                     found = x509.load_pem_x509_certificates(Path(file).read_bytes())
@@ -132,10 +138,10 @@ def _own_certificates(patient: Patient) -> Iterator[Seen]:
                     yield bad(what, say("it must be PEM: -----BEGIN CERTIFICATE-----; ask for it once more"))
                     continue
                 ends = min(each.not_valid_after_utc for each in found)
-                yield from _ending(f"{name}: {file}", ends, patient)
+                yield from ending(f"{name}: {file}", ends, patient)
 
 
-def _ending(what: str, ends: datetime | None, patient: Patient) -> Iterator[Seen]:
+def ending(what: str, ends: datetime | None, patient: Patient) -> Iterator[Seen]:
     if ends is None:
         return
     left = (ends - datetime.fromtimestamp(patient.now.wall_ns / 1e9, ends.tzinfo)) // timedelta(days=1)
@@ -154,6 +160,8 @@ def _ending(what: str, ends: datetime | None, patient: Patient) -> Iterator[Seen
 def _links(patient: Patient) -> Iterator[Seen]:
     """What the gateway says of its own connections."""
     for name, state in (patient.status or {}).get("brokers", {}).items():
+        if name not in BROKERS:
+            continue  # said of the database and of the platforms
         shown = say("{state}: {detail}", state=word(state["state"]), detail=state["detail"] or "-")
         if state["state"] == "connected":
             yield good(f"{name}: {shown}")

@@ -140,7 +140,7 @@ class InfluxSink:
         """Write until the server fails; the client is thrown away then, and its files are read anew."""
         from gateway.sinks.influx_client import Database  # noqa: PLC0415  18 MiB that only this needs
 
-        database = Database(self._settings)
+        database = Database(self._settings, self._clock.now)
         try:
             while not stop.is_set():
                 if not self._turn(database):

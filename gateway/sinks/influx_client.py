@@ -6,8 +6,11 @@ returns when the server has taken every line, and raises otherwise.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +23,9 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionErr
 
 from gateway.catalogue import N_, say
 from gateway.configuration import config
-from gateway.sinks.troubles import LinesRefused, LinkLost, State
+from gateway.moment import Moment
+from gateway.sinks.tls import secured
+from gateway.sinks.troubles import LinesRefused, LinkLost, explained
 
 MILLISECONDS: Any = "ms"  # the client annotates a class where it wants one of its strings
 CONNECT_S, ANSWER_S = 5.0, 15.0
@@ -31,11 +36,16 @@ _DROPPED = re.compile(r"partial write\b.*\bdropped=(\d+)", re.DOTALL)
 
 
 class Database:
-    """Opened by `Database(...)`; that sends nothing. Raises `LinkLost` when token or certificate cannot be read."""
+    """Opened by `Database(...)`; that sends nothing. Raises `LinkLost` when token or certificate cannot be read.
 
-    def __init__(self, settings: config.InfluxDb) -> None:
-        self._where = urlsplit(settings.url).netloc.rpartition("@")[2]
+    The time of a certificate is always held against our clock: readings can wait until it is set, unlike alarms.
+    """
+
+    def __init__(self, settings: config.InfluxDb, now: Callable[[], Moment]) -> None:
+        address = urlsplit(settings.url)
+        self._where = address.netloc.rpartition("@")[2]
         self._bucket = settings.bucket
+        self._now = now
         try:
             self._client = InfluxDBClient(
                 url=settings.url,
@@ -44,7 +54,7 @@ class Database:
                 timeout=(int(CONNECT_S * 1000), int(ANSWER_S * 1000)),
                 enable_gzip=True,
                 retries=False,
-                ssl_ca_cert=settings.ca,
+                ssl_context=secured(settings.ca) if address.scheme == "https" else None,
             )
         except (InfluxDBError, ValueError) as error:
             raise LinkLost("refused", str(error)[:LONGEST_TEXT]) from error
@@ -59,6 +69,11 @@ class Database:
         except (HTTPError, OSError, UnicodeError) as error:
             raise LinkLost("unreachable", self._broken(error)) from error
 
+    def greet(self) -> None:
+        """Ask whether it would take anything of us, and write nothing. Raises `LinkLost`."""
+        with contextlib.suppress(LinesRefused):  # for want of a point: by then token and bucket were found good
+            self.write(b"")
+
     def close(self) -> None:
         self._client.close()  # type: ignore[no-untyped-call]
 
@@ -71,7 +86,7 @@ class Database:
             return LinesRefused(message or say("too large"))
         match error.status:
             case 0:
-                return LinkLost(*self._insecure(str(error.reason)))
+                return self._insecure(error)
             case 401:
                 return LinkLost("refused", say("{where} does not accept the token: {why}", **where))
             case 403:
@@ -88,9 +103,12 @@ class Database:
         text = say("{where} cannot take anything now ({status} {why})", status=error.status, **where)
         return LinkLost("unreachable", text, _rest_s(error))
 
-    def _insecure(self, why: str) -> tuple[State, str]:
-        text = say("no secure connection with {where}: {why}", where=self._where, why=why[:LONGEST_TEXT])
-        return ("bad-clock" if "not yet valid" in why else "bad-certificate"), text
+    def _insecure(self, error: BaseException) -> LinkLost:
+        """The client wraps what happened into urllib3's words, and these into its own."""
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ssl.SSLError):
+            cause = cause.__cause__ or cause.__context__
+        return explained(cause or ssl.SSLError(str(error)[:LONGEST_TEXT]), self._where, self._now())
 
     def _broken(self, error: Exception) -> str:
         match error:

@@ -27,6 +27,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from gateway.catalogue import N_, say
 from gateway.configuration import config
 from gateway.moment import NANO, ClockState, Moment
+from gateway.sinks.tls import secured
 from gateway.sinks.troubles import REFUSALS, LinkLost, explained, other_version, refused
 
 log = logging.getLogger(__name__)
@@ -179,7 +180,10 @@ class Link:
         if settings.user is not None:
             client.username_pw_set(settings.user, _password(settings))
         if settings.tls is not None:
-            client.tls_set_context(_context(settings.tls, now))
+            context = secured(settings.tls.ca, settings.tls.cert, settings.tls.key)
+            if now.clock is not ClockState.SYNCHRONISED:  # only then is the time left out; see `_check_certificate`
+                context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
+            client.tls_set_context(context)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -318,22 +322,6 @@ def _password(settings: config.Mqtt) -> str | None:
     except (OSError, UnicodeError) as error:
         text = say("the password file {file} cannot be read: {why}", file=settings.password_file, why=_why(error))
         raise LinkLost("refused", text) from error
-
-
-def _context(tls: config.Tls, now: Moment) -> ssl.SSLContext:
-    """Chain and name are always verified. The time is left out only while the clock is not set."""
-    try:
-        context = ssl.create_default_context(cafile=tls.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if tls.cert is not None:
-            context.load_cert_chain(tls.cert, tls.key)
-    except (OSError, ValueError) as error:
-        files = ", ".join(each for each in (tls.ca, tls.cert, tls.key) if each)
-        text = say("one of the certificate files {files} cannot be used: {why}", files=files, why=_why(error))
-        raise LinkLost("bad-certificate", text) from error
-    if now.clock is not ClockState.SYNCHRONISED:
-        context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
-    return context
 
 
 def _why(error: Exception) -> str:

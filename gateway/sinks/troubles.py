@@ -11,7 +11,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway.catalogue import say
 from gateway.moment import ClockState, Moment
 
-NOT_YET_VALID, EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+# OpenSSL's X509_V_ERR_...
+NOT_YET_VALID, EXPIRED = 9, 10
+UNKNOWN_AUTHORITY = frozenset(
+    {18, 19, 20, 21}
+)  # self-signed, self-signed in the chain, no issuer, no signature to check
+OTHER_NAME = frozenset({62, 64})  # of a host, of an address
 
 State = Literal["refused", "unreachable", "bad-certificate", "bad-clock"]
 
@@ -70,12 +75,8 @@ def other_version(where: str) -> str:
 
 def explained(error: OSError | UnicodeError, where: str, now: Moment) -> LinkLost:
     match error:
-        case ssl.SSLCertVerificationError(verify_code=code):
-            if code == NOT_YET_VALID or (code == EXPIRED and now.clock is not ClockState.SYNCHRONISED):
-                text = say("the certificate of {where} is not valid at our time, {time}", where=where, time=now.text())
-                return LinkLost("bad-clock", f"{text}: {error.verify_message}")
-            text = say("the certificate of {where} is not to be trusted: {why}", where=where, why=error.verify_message)
-            return LinkLost("bad-certificate", text)
+        case ssl.SSLCertVerificationError():
+            return _untrusted(error, where, now)
         case ssl.SSLError():
             text = say(
                 "no secure connection with {where}: {why}", where=where, why=getattr(error, "reason", None) or error
@@ -89,3 +90,21 @@ def explained(error: OSError | UnicodeError, where: str, now: Moment) -> LinkLos
             return LinkLost("unreachable", say("{where} does not answer", where=where))
         case _:
             return LinkLost("unreachable", say("no way to {where}: {why}", where=where, why=error.strerror or error))
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, where: str, now: Moment) -> LinkLost:
+    why, code = {"where": where, "why": error.verify_message}, error.verify_code
+    if code == NOT_YET_VALID or (code == EXPIRED and now.clock is not ClockState.SYNCHRONISED):
+        text = say("the certificate of {where} is not valid at our time, {time}", where=where, time=now.text())
+        return LinkLost("bad-clock", f"{text}: {error.verify_message}")
+    if code == EXPIRED:
+        text = say("the certificate of {where} has expired: it has to be renewed there", where=where)
+    elif code in UNKNOWN_AUTHORITY:
+        text = say(
+            "the certificate of {where} comes from an authority that we do not know ({why}): is ca right?", **why
+        )
+    elif code in OTHER_NAME:
+        text = say("the certificate of {where} is made out for another name ({why})", **why)
+    else:
+        text = say("the certificate of {where} is not to be trusted: {why}", **why)
+    return LinkLost("bad-certificate", text)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from gateway.catalogue import N_
 from gateway.configuration.complaints import Location, Problem, error, phrase, warning
-from gateway.configuration.config import Config, Mqtt
+from gateway.configuration.config import Config, InfluxDb, Mqtt
 
 HERE = ("localhost", "127.0.0.1", "::1")  # what stays on this machine needs no encryption
 TLS = 'tls = { ca = "ca.pem" }'
@@ -59,7 +59,7 @@ def far_sides(config: Config) -> Iterator[Problem]:
                 phrase(N_("order the steps by time; each is counted from the alarm")),
             )
     if config.influxdb is not None:
-        yield from _influx(config.influxdb.url)
+        yield from _influx(config.influxdb)
 
 
 def _broker(at: Location, broker: Mqtt) -> Iterator[Problem]:
@@ -95,7 +95,8 @@ def _broker(at: Location, broker: Mqtt) -> Iterator[Problem]:
         )
 
 
-def _influx(url: str) -> Iterator[Problem]:
+def _influx(influxdb: InfluxDb) -> Iterator[Problem]:
+    url = influxdb.url
     at: Location = ("influxdb", "url")
     example = phrase(N_("write for example: {example}"), example='url = "http://influx.example:8086"')
     try:
@@ -114,4 +115,10 @@ def _influx(url: str) -> Iterator[Problem]:
             at,
             phrase(N_("nothing that goes to {host} is encrypted"), host=parts.hostname),
             phrase(N_("let the database be reached by https, or only inside a network that you trust")),
+        )
+    if influxdb.ca is not None and url.lower().startswith("http:"):
+        yield warning(
+            ("influxdb", "ca"),
+            phrase(N_("ca is of no use here: the address begins with http://")),
+            phrase(N_("write https:// in url if the database has a certificate, or take ca out")),
         )
