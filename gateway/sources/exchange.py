@@ -37,11 +37,11 @@ class Reply:
         self.echoed = False  # the line gave back what was sent
         self._sent = read.send
         self._frame = read.frame
+        self._echo = echo
         self._scanner = Scanner(read.frame)
         self._received = b""
         self._body = b""
-        # Where the answer repeats the question (functions 5, 6) it is the answer, unless the line is known to echo.
-        self._decided = not read.send or (not echo and _is_frame(read, read.send))
+        self._decided = not read.send
 
     @property
     def damaged(self) -> bool:
@@ -58,8 +58,10 @@ class Reply:
         if self._decided:
             return self._scan(data)
         if self._received.startswith(self._sent):
-            self._decided = self.echoed = True
-            return self._scan(self._received[len(self._sent) :])
+            # Where the answer repeats the question (functions 5, 6) it is the answer, unless the line is known to echo.
+            self._decided = True
+            self.echoed = bool(self._echo) or not self._is_frame(self._sent)
+            return self._scan(self._received[len(self._sent) if self.echoed else 0 :])
         if self._sent.startswith(self._received):
             return None  # may become an echo
         self._decided = True
@@ -75,6 +77,12 @@ class Reply:
             if length:
                 return self._body[start : start + length]
         raise self._failure()
+
+    def _is_frame(self, data: bytes) -> bool:
+        try:
+            return self._frame(data) == len(data)
+        except BadFrame:
+            return False
 
     def _scan(self, data: bytes) -> bytes | None:
         self._body += data
@@ -184,13 +192,6 @@ class Exchange:
             elif reply.damaged and self._now() - heard >= SETTLED_S:
                 break
         return reply.finish()
-
-
-def _is_frame(read: Read, data: bytes) -> bool:
-    try:
-        return read.frame(data) == len(data)
-    except BadFrame:
-        return False
 
 
 def _shown(data: bytes) -> str:

@@ -59,8 +59,10 @@ class Link:
         if self._fd is None:
             return self._read_slowly(timeout_s)
         try:
-            ready = self._input.poll(max(0.0, timeout_s) * 1000)
-            if not ready or (self._nudged(ready) and len(ready) == 1):
+            ready = [fd for fd, _ in self._input.poll(max(0.0, timeout_s) * 1000)]
+            if self._fd not in ready:
+                if ready and self._nudge is not None:
+                    self._nudge.take()
                 return b""
             data = os.read(self._fd, _CHUNK)
         except BlockingIOError:
@@ -127,11 +129,6 @@ class Link:
                 port.close()
                 raise self._failure(error) from error
         return port
-
-    def _nudged(self, ready: list[tuple[int, int]]) -> bool:
-        """Whether the nudge is among what is ready; it is taken."""
-        nudge = self._nudge
-        return nudge is not None and any(fd == nudge.fileno() for fd, _ in ready) and nudge.take()
 
     def _read_slowly(self, timeout_s: float) -> bytes:
         deadline = time.monotonic() + timeout_s

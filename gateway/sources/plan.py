@@ -65,16 +65,16 @@ class Planner:
     def next(self, now: float) -> tuple[str | None, float]:
         """The unit to ask now, or None and the seconds to wait."""
         wait_s = LAST_BACKOFF_S
-        ready: list[tuple[bool, float, float, Unit]] = []
+        best: Unit | None = None
+        first = (True, now, now)
         for unit in self._units.values():
-            at = max(self._ready(unit), self._free)
+            at = self._ready(unit)
             if at > now:
                 wait_s = min(wait_s, at - now)
-            else:
-                ready.append((self._doubtful and not unit.healthy, at, unit.due, unit))
-        if not ready:
+            elif best is None or (self._doubtful and not unit.healthy, at, unit.due) < first:
+                best, first = unit, (self._doubtful and not unit.healthy, at, unit.due)
+        if best is None:
             return None, wait_s
-        best = min(ready, key=lambda entry: entry[:3])[3]
         self._doubtful = not best.healthy
         return best.name, 0.0
 
@@ -108,7 +108,7 @@ class Planner:
         unit.not_before = now + rest_s
 
     def _ready(self, unit: Unit) -> float:
-        ready = max(unit.due, unit.not_before)
+        ready = max(unit.due, unit.not_before, self._free)
         if unit.failures and self._anyone_healthy():
             ready = max(ready, self._counted - self._credit_s / PROBE_SHARE)
         return ready

@@ -117,25 +117,28 @@ class SerialBus:
         planner = Planner(turns, self._now(), self._config.gap)
         strange = 0
         while not stop.is_set() and not self._loans.waiting:
-            self._report_health(exchange)
-            name, wait_s = planner.next(self._now())
+            now = self._now()
+            self._report_health(exchange, now)
+            name, wait_s = planner.next(now)
             if name is None:
                 # Listening, not sleeping: an adapter that goes away is seen now, and not at the next question.
                 exchange.discard(min(self._clock.pause(wait_s), self._longest_s))
                 continue
-            unit = self._units[name]
-            error = self._turn(unit, planner, exchange, stop)
+            error = self._turn(self._units[name], planner, exchange, stop, now)
             strange = strange + 1 if isinstance(error, BadFrame) else 0
-            open_s = self._now() - self._opened
-            if (strange >= STRANGE_LIMIT and open_s > FRESH_S) or (planner.all_dead() and open_s > SILENT_S):
-                return
+            if error is not None:
+                open_s = self._now() - self._opened
+                if (strange >= STRANGE_LIMIT and open_s > FRESH_S) or (planner.all_dead() and open_s > SILENT_S):
+                    return
 
-    def _turn(self, unit: Unit, planner: Planner, exchange: Exchange, stop: threading.Event) -> Exception | None:
+    def _turn(
+        self, unit: Unit, planner: Planner, exchange: Exchange, stop: threading.Event, began: float
+    ) -> Exception | None:
         """One question; the error it ended in, if any."""
-        began = self._now()
         timeout_s = unit.timeout_s(planner.failures(unit.name))
         outcome = contained(partial(unit.ask, exchange, timeout_s))
-        now = self._now()
+        at = self._clock.now()
+        now = at.mono_ns / NANO
         if isinstance(outcome, PortError):
             raise outcome
         if isinstance(outcome, Exception):
@@ -153,7 +156,7 @@ class SerialBus:
             planner.more(unit.name, now, REST_S)
         else:
             planner.answered(unit.name, now)
-            self._tell(unit.marking.mark(outcome, self._clock.now()))
+            self._tell(unit.marking.mark(outcome, at))
         return None
 
     def _listen(self, unit: Unit, link: Link, exchange: Exchange, stop: threading.Event) -> None:
@@ -163,7 +166,7 @@ class SerialBus:
         heard = self._now()
         told = heard - unit.every_s
         while not stop.is_set() and not self._loans.waiting:
-            self._report_health(exchange)
+            self._report_health(exchange, self._now())
             outcome: object = contained(partial(unit.hear, exchange, link, scanner, SLICE_S))
             now = self._now()
             if isinstance(outcome, bytes):
@@ -212,10 +215,10 @@ class SerialBus:
         self._state = error
         self._tell(BusState(self.name, tuple(self._units), error, self._clock.now(), lent))
 
-    def _report_health(self, exchange: Exchange) -> None:
-        if self._now() < self._health_due:
+    def _report_health(self, exchange: Exchange, now: float) -> None:
+        if now < self._health_due:
             return
-        self._health_due = self._now() + HEALTH_S
+        self._health_due = now + HEALTH_S
         at = self._clock.now()
         for unit in self._units.values():
             self._tell(unit.health(self.name, exchange.echo, at))
