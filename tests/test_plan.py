@@ -51,6 +51,27 @@ def test_healthy_units_keep_their_interval_exactly() -> None:
     assert Counter(name for _, name, _ in log) == {"a": 100, "b": 100, "c": 20}
 
 
+@pytest.mark.parametrize("begun", [7.0, 7.2, 7.49, 7.51, 7.9])
+@pytest.mark.parametrize("every_s", [0.5, 1.0, 10.0])
+def test_lines_that_began_apart_ask_at_the_same_moments(begun: float, every_s: float) -> None:
+    """Whenever a line was opened, and after a lost answer: its questions fall on whole seconds, none comes twice."""
+    planner = Planner([("a", every_s)], begun)
+    now, asked = begun, []
+    for turn in range(6):
+        now += planner.next(now)[1]
+        asked.append(now)
+        if turn == 2:
+            planner.failed("a", now + 0.2, 0.2, 0.1)
+            now += 0.3
+            assert planner.next(now)[0] == "a"
+        now += ANSWER_S
+        planner.answered("a", now)
+
+    assert begun == asked[0]
+    assert [pytest.approx(round(at / min(every_s, 1.0)) * min(every_s, 1.0)) for at in asked[1:]] == asked[1:]
+    assert all(every_s / 2 - ANSWER_S <= b - a <= every_s + 0.8 for a, b in pairwise(asked))
+
+
 @pytest.mark.parametrize("dead", range(1, 8))
 def test_any_number_of_dead_units_leaves_the_others_their_rate(dead: int) -> None:
     """B1: one to seven silent units of eight, timeout and interval a second: the others keep 90 % of their rate."""
