@@ -78,3 +78,9 @@ def _commit(
         starts = [minute.start_s for minute in minutes]
         row = (place, min(starts), max(starts), encode(minutes))
         files[path].execute("INSERT INTO minutes VALUES (?, ?, ?, ?)", row)
+
+
+def opened(directory: Path) -> set[str]:
+    """The files of a record that this process holds open, without SQLite's companions."""
+    links = (path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink())
+    return {each.name.removesuffix("-wal").removesuffix("-shm") for each in links if each.parent == directory}

@@ -6,6 +6,7 @@ import math
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit_record import opened
 
 from drivers.base import Quality
 from gateway.environment import acoustics
@@ -466,3 +468,48 @@ def test_a_day_that_is_being_thinned_is_read_once(venue: Venue) -> None:
 
     assert ["minutes-2026-06.db"] == [path.name for path in month_files(venue.directory)]
     assert before == venue.records()
+
+
+def test_a_day_that_is_written_again_after_the_clock_went_back(venue: Venue) -> None:
+    """E2: a clock that ran a day ahead and is set right: the records that go on in the first day's file are read."""
+    venue.live(64)
+    venue.clock.at = venue.clock.at.after(86_400)
+    venue.live(64)
+    before = venue.reader.after(0, 100)
+    wall_ns = venue.clock.at.wall_ns - 86_400 * 10**9
+    venue.clock.at = replace(venue.clock.at, wall_ns=wall_ns)
+    venue.live(124)
+    after = venue.reader.after(0, 100)
+
+    assert before == after[: len(before)]
+    assert [before[-1][0]] < [after[-1][0]]
+    assert after[-1][0] == venue.reader.newest()
+
+
+def test_readers_keep_no_day_open_that_is_over(venue: Venue) -> None:
+    """F15: of sixty days and three years of months one file is open: a running gateway's readers let go of what nobody
+    writes, whatever they are asked, and find the same.
+    """
+    venue.kill()
+    venue.keep = Keep(days=4, minute_days=1000)
+    venue.start()
+    for _ in range(40):
+        venue.live(64)
+        place = venue.reader.newest()
+        venue.reader.after(place - 1, 10)
+        venue.reader.before(place)
+        venue.clock.at = venue.clock.at.after(86_400)
+    venue.live(64)
+    found = venue.reader.after(0, 1000)
+    places = [place for place, _ in found]
+    fresh = MinutesReader(venue.directory)
+    seen = fresh.after(0, 1000)
+    fresh.close()
+    venue.records()
+
+    assert seen == found
+    assert 40 < len(found)
+    assert found[10:11] == venue.reader.after(places[9], 1)
+    assert found[10][1] == venue.reader.before(places[10])
+    venue.reader.after(places[-2], 10)
+    assert {day_files(venue.directory)[-1].name} == opened(venue.directory)

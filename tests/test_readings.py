@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit_record import opened
 
 from drivers.base import Quality
 from gateway.journal import ageing, blocks
@@ -204,6 +205,34 @@ def test_days(venue: Venue) -> None:
     assert [*kept, "readings-2026-06-14.db"] == owed
     assert ["readings-2026-06-14.db", "readings-2026-06-15.db"] == venue.files()
     assert 0 == venue.writer.lost
+
+
+def test_a_day_that_is_written_again_after_the_clock_went_back(venue: Venue) -> None:
+    """E2: a clock that ran a day ahead and is set right: what goes on in the first day's file is read as well."""
+    venue.turn(1.0)
+    venue.clock.move(DAY_S)
+    venue.turn(2.0)
+    before, place = venue.values(), venue.reader.newest()
+    venue.clock.move(-DAY_S)
+    venue.turn(3.0)
+
+    assert [1.0, 2.0] == before
+    assert [3.0] == venue.values(place)
+
+
+def test_readers_keep_no_day_open_that_is_over(venue: Venue) -> None:
+    """F15: of sixty days one file is open, not sixty: a running gateway's readers let go of what nobody writes."""
+    for day in range(10):
+        venue.turn(float(day))
+        venue.values(venue.writer.committed - 1)
+        venue.reader.newest()
+        venue.clock.move(DAY_S)
+    venue.turn(10.0)
+    venue.values()
+    venue.values(venue.writer.committed - 1)
+
+    assert 11 == len(venue.files())
+    assert {venue.files()[-1]} == opened(venue.directory)
 
 
 def test_too_many_bytes(venue: Venue) -> None:

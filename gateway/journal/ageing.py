@@ -54,6 +54,7 @@ class Ageing:
 
     def __init__(self, directory: Path, keep: Keep, clock: Clock, tell: Callable[[object], None]) -> None:
         self._directory, self._keep, self._clock, self._tell = directory, keep, clock, tell
+        self.changes = 0  # of files: whoever remembers what is in them looks again
 
     def age(self, today: date, current: Path | None, proven: int | None) -> int:
         """What is too old or too much goes; the number of undelivered readings that were lost over it."""
@@ -133,6 +134,7 @@ class Ageing:
         return True
 
     def _unlink(self, path: Path) -> None:
+        self.changes += 1
         for suffix in ("", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         for older in path.parent.glob(f"{path.name}.v*"):  # as a program before had left it

@@ -5,9 +5,43 @@ them: one connection each, while it is the same file.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from gateway.journal.database import open_reader, takes_changes
+
+Span = TypeVar("Span")
+
+
+class Waiting(Protocol):
+    """A block that is not on the card yet."""
+
+    @property
+    def place(self) -> int: ...
+    @property
+    def count(self) -> int: ...  # of readings; 0: there are only minute records in it
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def first(self) -> int: ...  # start of the earliest minute record, seconds since 1970
+    @property
+    def last(self) -> int: ...  # … and of the latest
+    @property
+    def minutes(self) -> bytes: ...  # empty: no minute records in it
+
+
+class Memory(Protocol):
+    """What readers ask of a running writer: blocks that are not on the card yet, and what it does with the files."""
+
+    @property
+    def memory(self) -> Sequence[Waiting]: ...
+    @property
+    def current(self) -> Path | None: ...  # the file that is written
+    @property
+    def committed(self) -> int | None: ...
+    @property
+    def generation(self) -> int: ...  # another one whenever a file was changed that was not `current`, or is now
 
 
 def day_files(directory: Path) -> list[Path]:
@@ -20,12 +54,17 @@ def month_files(directory: Path) -> list[Path]:
     return sorted(directory.glob("minutes-????-??.db"))
 
 
-class DayFiles:
-    """Connections for reading. One a thread. `written`: this process writes the newest of them. `months` too."""
+class DayFiles(Generic[Span]):
+    """Connections for reading, and what is known of each file. One a thread. `writer`: of this process. `months` too.
 
-    def __init__(self, directory: Path, *, written: bool, months: bool = False) -> None:
-        self._directory, self._written, self._months = directory, written, months
+    Beside a writer only the file that is written stays open: a record of years has hundreds.
+    """
+
+    def __init__(self, directory: Path, writer: Memory | None, *, months: bool = False) -> None:
+        self._directory, self._writer, self._months = directory, writer, months
         self._open: dict[Path, tuple[int, sqlite3.Connection]] = {}
+        self._spans: dict[Path, tuple[int, Span]] = {}  # of files that nobody writes, with their inode
+        self._generation = 0
 
     def paths(self) -> list[Path]:
         return [*(month_files(self._directory) if self._months else ()), *day_files(self._directory)]
@@ -37,10 +76,35 @@ class DayFiles:
         if known is not None and known[0] == inode:
             return known[1]
         self.let_go(path)
-        if self._written and not takes_changes(self._directory):  # see journal/reader.py
+        written = self._writer is not None
+        if written and not takes_changes(self._directory):  # see journal/reader.py
             raise sqlite3.OperationalError("the card refuses changes")
-        self._open[path] = inode, open_reader(path, written=self._written)
+        self._open[path] = inode, open_reader(path, written=written)
         return self._open[path][1]
+
+    def span(self, path: Path, ask: Callable[[sqlite3.Connection], Span]) -> Span:
+        """What `ask` finds in this file; it is asked once of a file that nobody writes.
+
+        Raises sqlite3.Error, OSError.
+        """
+        writer = self._writer
+        if writer is not None and writer.generation != self._generation:
+            self._generation = writer.generation
+            self._spans.clear()
+        inode = path.stat().st_ino
+        known = self._spans.get(path)
+        if known is not None and known[0] == inode:
+            return known[1]
+        found = ask(self.connection(path))
+        if writer is not None and writer.current not in {None, path}:
+            self._spans[path] = (inode, found)
+            self.let_go(path)
+        return found
+
+    def rest(self, path: Path) -> None:
+        """Its readers are through with it: an open file keeps its pages in memory."""
+        if self._writer is None or path != self._writer.current:
+            self.let_go(path)
 
     def let_go(self, path: Path) -> None:
         known = self._open.pop(path, None)

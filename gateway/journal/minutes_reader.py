@@ -15,8 +15,7 @@ from gateway.environment.minutes import MINUTE_S, Minute, decode, text_of
 from gateway.errors import Unavailable
 from gateway.journal import blocks
 from gateway.journal.database import open_reader
-from gateway.journal.day_files import DayFiles, day_files
-from gateway.journal.readings_reader import Memory, Waiting
+from gateway.journal.day_files import DayFiles, Memory, Waiting, day_files
 from gateway.moment import NANO
 
 log = logging.getLogger(__name__)
@@ -44,8 +43,7 @@ class MinutesReader:
 
     def __init__(self, directory: Path, writer: Memory | None = None) -> None:
         self._writer = writer
-        self._files = DayFiles(directory, written=writer is not None, months=True)
-        self._spans: dict[Path, tuple[int, _Span]] = {}  # of files that nobody writes, with their inode
+        self._files: DayFiles[_Span | None] = DayFiles(directory, writer, months=True)
 
     def between(self, start_s: int, end_s: int, points: Collection[str] | None = None) -> Iterator[Minute]:
         """Records of minutes that start at or after `start_s` and before `end_s`, in the order of time."""
@@ -71,8 +69,9 @@ class MinutesReader:
         committed = self._writer.committed if self._writer is not None else None
         if committed is None or place < committed:
             try:
-                for path in self._files.paths():
-                    if (span := self._span(path)) is None or span.high_place <= place:
+                for path, span in self._spans():
+                    if span.high_place <= place:
+                        self._files.rest(path)
                         continue
                     found |= self._files.connection(path).execute(
                         "SELECT place, data FROM minutes WHERE place > ? ORDER BY place LIMIT ?", (place, limit)
@@ -86,14 +85,15 @@ class MinutesReader:
         waiting = [b for b in self._memory() if b.place <= place and b.minutes]
         if waiting:
             return _decoded(waiting[-1].place, waiting[-1].minutes)
+        question = "SELECT place, data FROM minutes WHERE place <= ? ORDER BY place DESC LIMIT 1"
         found: list[tuple[int, bytes]] = []
         try:
-            for path in self._files.paths():
-                if (span := self._span(path)) is not None and span.low_place <= place:
-                    found += self._files.connection(path).execute(
-                        "SELECT place, data FROM minutes WHERE place <= ? ORDER BY place DESC LIMIT 1", (place,)
-                    )
-                    found = [max(found)]
+            nearest = ((min(span.high_place, place), path) for path, span in self._spans() if span.low_place <= place)
+            for at_most, path in sorted(nearest, reverse=True):
+                if found and found[0][0] >= at_most:
+                    break
+                found = sorted([*found, *self._files.connection(path).execute(question, (place,))])[-1:]
+                self._files.rest(path)
         except (sqlite3.Error, OSError) as error:
             raise self._unavailable(error) from error
         return _decoded(*found[0]) if found else []
@@ -102,10 +102,9 @@ class MinutesReader:
         """The place of the newest records; 0 when there are none."""
         waiting = [b.place for b in self._memory() if b.minutes]
         try:
-            spans = [span for path in self._files.paths() if (span := self._span(path)) is not None]
+            return max([*waiting, *(span.high_place for _, span in self._spans()), 0])
         except (sqlite3.Error, OSError) as error:
             raise self._unavailable(error) from error
-        return max([*waiting, *(span.high_place for span in spans), 0])
 
     def close(self) -> None:
         self._files.close()
@@ -135,11 +134,7 @@ class MinutesReader:
         """Files that overlap in time are read beside each other, the others one after the other: a year needs no more
         memory than a day.
         """
-        spans = []
-        for path in self._files.paths():
-            if (span := self._span(path)) is not None:
-                spans.append((span.first, span.last, path))
-            self._over([path])
+        spans = [(span.first, span.last, path) for path, span in self._spans()]
         beside: list[Path] = []
         upto_s = 0
         for first, last, path in sorted(spans):
@@ -155,34 +150,29 @@ class MinutesReader:
     def _merged(self, paths: Sequence[Path], start_s: int, end_s: int) -> Iterator[tuple[int, int, bytes]]:
         question = "SELECT first, place, data FROM minutes WHERE first < ? AND last >= ? ORDER BY first, place"
         yield from heapq.merge(*(self._files.connection(path).execute(question, (end_s, start_s)) for path in paths))
-        self._over(paths)
+        for path in paths:
+            self._files.rest(path)
 
-    def _over(self, paths: Sequence[Path]) -> None:
-        """Let go of what was read: an open file keeps its pages in memory. Beside a writer they are asked all day."""
-        if self._writer is None:
-            for path in paths:
-                self._files.let_go(path)
-
-    def _span(self, path: Path) -> _Span | None:
-        """None for a file without minute records. Raises sqlite3.Error, OSError."""
-        inode = path.stat().st_ino
-        known = self._spans.get(path)
-        if known is not None and known[0] == inode:
-            return known[1]
-        connection = self._files.connection(path)
-        if not _has_minutes(connection):
-            return None
-        found = connection.execute("SELECT min(place), max(place), min(first), max(last) FROM minutes").fetchone()
-        if found[0] is None:
-            return None
-        span = _Span(*found)
-        if self._writer is not None and self._writer.current not in {None, path} and path in day_files(path.parent):
-            self._spans[path] = (inode, span)
-        return span
+    def _spans(self) -> Iterator[tuple[Path, _Span]]:
+        """Of every file that has minute records. Raises sqlite3.Error, OSError."""
+        for path in self._files.paths():
+            span = self._files.span(path, _span)
+            if self._writer is None:
+                self._files.rest(path)
+            if span is not None:
+                yield path, span
 
     def _unavailable(self, error: Exception) -> Unavailable:
         self.close()
         return Unavailable(f"minutes: {error}")
+
+
+def _span(connection: sqlite3.Connection) -> _Span | None:
+    """None for a file without minute records. Raises sqlite3.Error."""
+    if not _has_minutes(connection):
+        return None
+    found = connection.execute("SELECT min(place), max(place), min(first), max(last) FROM minutes").fetchone()
+    return None if found[0] is None else _Span(*found)
 
 
 def replay(directory: Path, maker: MinuteMaker) -> None:

@@ -100,6 +100,7 @@ class ReadingsWriter:
         self._moved = False
         self._error: str | None = None
         self._damages = 0
+        self._files_begun = 0
 
     # ---- any thread -------------------------------------------------------------------------------------------
 
@@ -123,6 +124,11 @@ class ReadingsWriter:
     def configure(self, change: Callable[[MinuteMaker], None]) -> None:
         """Change what the minute records are made by, after what was put before."""
         self._inbox.append(change)
+
+    @property
+    def generation(self) -> int:
+        """Changes with every file that is begun, gone on with after another one, thinned or removed."""
+        return self._files_begun + self._ageing.changes
 
     # ---- the writer's thread ----------------------------------------------------------------------------------
 
@@ -238,6 +244,7 @@ class ReadingsWriter:
         trust = Trust.NONE if self._damages > 1 else Trust.CHECK
         opened = open_store(path, SCHEMA, now, trust)
         self._connection, self.current = opened.connection, path
+        self._files_begun += 1
         self._damages = 0 if trust is Trust.NONE else self._damages
         if self._error is not None and not wal_emptied(opened.connection):
             raise sqlite3.OperationalError("a reader holds the log")

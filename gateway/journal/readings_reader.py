@@ -7,11 +7,10 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from gateway.errors import Unavailable
 from gateway.journal import blocks
-from gateway.journal.day_files import DayFiles
+from gateway.journal.day_files import DayFiles, Memory, Waiting
 from gateway.values import Readings
 
 log = logging.getLogger(__name__)
@@ -23,32 +22,6 @@ def _decoded(place: int, data: bytes) -> list[Readings]:
     except ValueError as error:
         log.warning("event=bad-block place=%d error=%r", place, str(error))
         return []
-
-
-class Memory(Protocol):
-    """What the reader asks of a running writer: blocks that are not on the card yet, and the file it writes."""
-
-    @property
-    def memory(self) -> Sequence[Waiting]: ...
-    @property
-    def current(self) -> Path | None: ...
-    @property
-    def committed(self) -> int | None: ...
-
-
-class Waiting(Protocol):
-    @property
-    def place(self) -> int: ...
-    @property
-    def count(self) -> int: ...  # of readings; 0: there are only minute records in it
-    @property
-    def data(self) -> bytes: ...
-    @property
-    def first(self) -> int: ...  # start of the earliest minute record, seconds since 1970
-    @property
-    def last(self) -> int: ...  # … and of the latest
-    @property
-    def minutes(self) -> bytes: ...  # empty: no minute records in it
 
 
 def last_row(connection: sqlite3.Connection) -> tuple[int, dict[str, int]]:
@@ -66,8 +39,7 @@ class ReadingsReader:
 
     def __init__(self, directory: Path, writer: Memory | None = None) -> None:
         self._writer = writer
-        self._files = DayFiles(directory, written=writer is not None)
-        self._spans: dict[Path, tuple[int, int, int]] = {}  # of files that nobody writes: inode, first and last place
+        self._files: DayFiles[tuple[int, int]] = DayFiles(directory, writer)
 
     def after(self, place: int, limit: int) -> list[tuple[int, list[Readings]]]:
         """Up to `limit` blocks after `place`, each with its place."""
@@ -110,13 +82,13 @@ class ReadingsReader:
         return {*paths[-2:], *(path for path in paths if path == current)}
 
     def _add_from_card(self, found: dict[int, bytes], place: int, limit: int) -> None:
-        spans = sorted((self._span(path), path) for path in self._files.paths())
+        spans = sorted((self._files.span(path, _places), path) for path in self._files.paths())
         read: dict[int, bytes] = {}
         for (first, last), path in spans:
             if len(read) >= limit and first > sorted(read)[limit - 1]:
                 break
             if last <= place:
-                self._files.let_go(path)
+                self._files.rest(path)
                 continue
             rows = self._files.connection(path).execute(
                 "SELECT place, data FROM blocks WHERE place > ? AND count > 0 ORDER BY place LIMIT ?", (place, limit)
@@ -124,30 +96,31 @@ class ReadingsReader:
             read.update(rows)
         found.update(read)
 
-    def _span(self, path: Path) -> tuple[int, int]:
-        inode = path.stat().st_ino
-        known = self._spans.get(path)
-        if known is not None and known[0] == inode:
-            return known[1:]
-        row = self._files.connection(path).execute(
-            "SELECT coalesce((SELECT min(place) FROM blocks), 0), coalesce((SELECT max(place) FROM blocks), 0)"
-        )
-        first, last = row.fetchone()
-        if self._writer is not None and self._writer.current not in {None, path}:
-            self._spans[path] = (inode, first, last)
-        return first, last
-
     def _last_rows(self) -> list[tuple[int, dict[str, int]]]:
         try:
-            return [last_row(self._files.connection(path)) for path in self._latest()]
+            found = []
+            for path in self._latest():
+                found.append(last_row(self._files.connection(path)))
+                self._files.rest(path)
         except (sqlite3.Error, OSError, ValueError) as error:
             self.close()
             raise Unavailable(f"readings: {error}") from error
+        return found
 
     def _newest_of(self, path: Path) -> int:
         try:
             row = self._files.connection(path).execute("SELECT max(place) FROM blocks WHERE count > 0").fetchone()
+            self._files.rest(path)
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise Unavailable(f"readings: {error}") from error
         return int(row[0] or 0)
+
+
+def _places(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The first and the last of a file."""
+    row = connection.execute(
+        "SELECT coalesce((SELECT min(place) FROM blocks), 0), coalesce((SELECT max(place) FROM blocks), 0)"
+    )
+    first, last = row.fetchone()
+    return first, last

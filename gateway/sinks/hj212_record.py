@@ -8,8 +8,9 @@ from pathlib import Path
 
 from gateway.hj212.link import Link
 from gateway.hj212.uploads import File, Upload, files_starting, of_file, of_now
+from gateway.journal.day_files import Memory
 from gateway.journal.minutes_reader import MinutesReader
-from gateway.journal.readings_reader import Memory, ReadingsReader
+from gateway.journal.readings_reader import ReadingsReader
 from gateway.moment import NANO, Moment
 from gateway.values import Reading
 
