@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gateway.moment import NANO, Moment
 from gateway.payloads import Below
-from gateway.sinks.telemetry import LATE_BLOCKS, LIVE_BLOCKS, Allowance, ReadingsWish, Telemetry
+from gateway.sinks.telemetry import LATE_BLOCKS, LIVE_BLOCKS, Allowance, Parcel, ReadingsWish, Telemetry
 
 START = Moment(1_780_800_000 * NANO, 1_000 * NANO)
 
@@ -153,6 +156,77 @@ def test_what_the_broker_refuses_is_not_passed_over() -> None:
     wish = telemetry.wish(START)
 
     assert wish == ReadingsWish(0, 6, LATE_BLOCKS, historical=True)
+
+
+def test_a_backlog_is_not_forgotten_over_something_newer_that_is_refused() -> None:
+    """C5, C14: the outage's readings still wait while one live message is refused: both are sent after connecting."""
+    telemetry = made()
+    telemetry.grown(100)
+    answer(telemetry, telemetry.wish(START))
+    send(telemetry, historical=False, taken=False)
+    telemetry.disconnected()
+
+    assert 0 == telemetry.cursor()
+    assert ReadingsWish(0, 85, LATE_BLOCKS, historical=True) == telemetry.wish(START)
+
+
+def test_what_was_refused_goes_again_as_soon_as_it_is_allowed() -> None:
+    """C14: the access list was corrected while the connection stood: nothing waits for the next one."""
+    telemetry = made()
+    telemetry.grown(5)
+    answer(telemetry, telemetry.wish(START))
+    send(telemetry, historical=False, taken=False)
+    telemetry.grown(6)
+    answer(telemetry, telemetry.wish(START))
+    send(telemetry, historical=False)
+    telemetry.again()
+    wish = telemetry.wish(START)
+
+    assert ReadingsWish(0, 6, LATE_BLOCKS, historical=True) == wish
+
+    answer(telemetry, wish)
+    send(telemetry, historical=True)
+
+    assert 6 == telemetry.cursor()
+
+
+ACTS = st.sampled_from(["grow", "grow much", "go", "go", "ask", "answer", "send", "take", "refuse", "lose", "again"])
+
+
+@given(st.lists(ACTS, min_size=10, max_size=60))
+def test_the_cursor_passes_nothing_that_was_not_taken(acts: list[str]) -> None:
+    """C5, C14: whatever is refused, lost or asked again in whatever order, no place is passed over in silence."""
+    telemetry, newest = made(), 0
+    asked: list[ReadingsWish] = []
+    under_way: list[tuple[Parcel, Below]] = []
+    taken: set[int] = set()
+    for act in acts:
+        match act:
+            case "grow" | "grow much":
+                newest += 3 if act == "grow" else 3 * LIVE_BLOCKS
+                telemetry.grown(newest)
+            case "ask" if (wish := telemetry.wish(START)) is not None:
+                asked.append(wish)
+            case "answer" if asked:
+                answer(telemetry, asked.pop(0))
+            case "go" | "send":
+                if act == "go" and (wish := telemetry.wish(START)) is not None:
+                    answer(telemetry, wish)
+                found = telemetry.next(historical=False) or telemetry.next(historical=True)
+                under_way += [found] if found is not None else []
+            case "take" | "refuse" if under_way:
+                parcel, _ = under_way.pop(0)
+                telemetry.acked(parcel, taken=act == "take")
+                taken |= set(range(parcel.range.low + 1, parcel.range.high + 1)) if act == "take" else set()
+            case "lose":
+                telemetry.disconnected()
+                under_way.clear()
+            case "again":
+                telemetry.again()
+        passed = telemetry.cursor()
+
+        assert passed is not None
+        assert set(range(1, passed + 1)) <= taken
 
 
 def test_an_unreadable_journal_is_asked_again() -> None:

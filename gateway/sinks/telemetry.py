@@ -1,7 +1,8 @@
 """Which readings are to be sent to one broker next: live ones at once, the backlog at a set rate.
 
 Pure. Readings are known by their place in the journal; a cursor moves over what is proven. What the broker refuses is
-not passed over: the cursor stays before it, and it is sent again after the next connecting.
+not passed over: the cursor stays before it, and it is sent again, with all that came after it, after the next
+connecting, or as soon as its owner has seen that it would be taken now.
 
     live: (live_at, newest]      todo: ranges that are older or came back      parcels: what is on its way
 """
@@ -77,7 +78,7 @@ class Telemetry:
     _todo: list[Range] = field(default_factory=list)
     _parcels: list[Parcel] = field(default_factory=list)
     _asked: set[ReadingsWish] = field(default_factory=set)
-    _held: int | None = None  # the cursor stays here until the next connecting
+    _held: int | None = None  # the cursor stays here until what was refused is sent again
 
     def begin(self, cursor: int) -> None:
         """The journal's cursor for this sink."""
@@ -147,17 +148,28 @@ class Telemetry:
         if parcel.refused:
             self._held = parcel.range.low if self._held is None else min(self._held, parcel.range.low)
 
+    def again(self) -> None:
+        """What was refused would be taken now. What is on its way goes on; a part of it is sent twice."""
+        if self._held is None:
+            return
+        self._todo = self._with_held(self._todo)
+        self._asked = {wish for wish in self._asked if not wish.historical}
+
     def disconnected(self) -> None:
         """What was on its way or refused is to be sent again."""
         if self._live_at is None:
             return
-        again = [parcel.range for parcel in self._parcels]
-        if self._held is not None:
-            again = [Range(self._held, self._live_at)]  # covers all that came after
-            self._todo = []
-        self._todo = sorted([*again, *self._todo])
-        self._parcels, self._held = [], None
+        self._todo = self._with_held([*(parcel.range for parcel in self._parcels), *self._todo])
+        self._parcels = []
         self._asked.clear()
+
+    def _with_held(self, todo: list[Range]) -> list[Range]:
+        """All from the first that was refused on is to be sent; what is older stays to be sent as it was."""
+        held, self._held = self._held, None
+        if held is not None and self._live_at is not None:
+            older = [Range(each.low, min(each.high, held)) for each in todo if each.low < held]
+            todo = [*older, Range(held, self._live_at)]
+        return sorted(todo)
 
     def cursor(self) -> int | None:
         """The place up to which everything is proven; None until the journal was read."""
