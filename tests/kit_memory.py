@@ -5,6 +5,8 @@ from __future__ import annotations
 from gateway.environment.minutes import Minute
 from gateway.values import Event, Readings
 
+BLOCK_MS = 4_000  # places are milliseconds: the first block lies at 4000, the second at 8000
+
 
 class MemoryJournal:
     """What the journals answer, from lists: `events` and blocks of `readings`."""
@@ -15,6 +17,10 @@ class MemoryJournal:
         self.cursors: dict[str, int] = {}
         self.minutes: dict[int, list[Minute]] = {}  # by place
         self.reading_cursors: dict[str, int] = {}
+
+    @property
+    def newest_place(self) -> int:
+        return BLOCK_MS * len(self.blocks)
 
     def after(self, number: int, limit: int) -> list[Event]:
         return [event for event in self.events if event.number > number][:limit]
@@ -46,13 +52,14 @@ class MemoryReadings:
         self._journal = journal
 
     def after(self, place: int, limit: int) -> list[tuple[int, list[Readings]]]:
-        return list(enumerate(self._journal.blocks, 1))[place : place + limit]
+        first = place // BLOCK_MS
+        return [(BLOCK_MS * n, block) for n, block in enumerate(self._journal.blocks, 1)][first : first + limit]
 
     def cursor(self, sink: str) -> int:
         return self._journal.reading_cursors.get(sink, 0)
 
     def newest(self) -> int:
-        return len(self._journal.blocks)
+        return self._journal.newest_place
 
     def close(self) -> None:
         """Nothing is open."""

@@ -17,7 +17,7 @@ import pytest
 from asyncapi import document
 from kit_clock import Believing
 from kit_influx import TOKEN, Influx, VictoriaMetrics
-from kit_memory import MemoryJournal, MemoryMinutes, MemoryReadings
+from kit_memory import BLOCK_MS, MemoryJournal, MemoryMinutes, MemoryReadings
 from kit_mqtt import free_port, running, until
 from kit_tls import Authority
 
@@ -220,7 +220,7 @@ class Venue:
         }
 
     def done(self) -> bool:
-        return self.journal.reading_cursors.get("influxdb") == len(self.journal.blocks)
+        return self.journal.reading_cursors.get("influxdb") == self.journal.newest_place
 
     def states(self) -> list[str]:
         return [each.state for each in self.told if isinstance(each, SinkState)]
@@ -538,12 +538,12 @@ def test_minutes_arrive_with_their_block_and_outlive_it(venue: Venue, server: In
     """Minute records go with the readings that they were kept with, and where the readings were thinned, alone."""
     (record,) = minutes(co2=(400.0, 500.0))
     venue.read(40)
-    later = range(30, 60)
-    venue.journal.minutes = {place: [replace(record, start_s=record.start_s + 60 * place)] for place in later}
+    later = range(30 * BLOCK_MS, 60 * BLOCK_MS, BLOCK_MS)
+    venue.journal.minutes = {at: [replace(record, start_s=record.start_s + 60 * at)] for at in later}
     with venue.delivering():
         until(lambda: venue.journal.reading_cursors.get("influxdb") == later[-1], 20)
 
-    assert {(record.start_s + 60 * place) * 1000: 450.0 for place in later} == server.values("air", "co2_mean_1min")
+    assert {(record.start_s + 60 * at) * 1000: 450.0 for at in later} == server.values("air", "co2_mean_1min")
     assert venue.ledger() == {key: value for key, value in server.points.items() if key[0] == "noise"}
 
 

@@ -506,7 +506,7 @@ def test_readings_arrive_live_first_and_none_is_left_out(venue: Venue, broker: B
     ):
         until(lambda: len(listener.on("meter-0")) > 3)
         proxy.cut()
-        until(lambda: venue.journal.reading_cursors.get("mqtt") == 100, 10)
+        until(lambda: venue.journal.reading_cursors.get("mqtt") == venue.journal.newest_place, 10)
         messages = [each.json for each in listener.on("environment/reading/meter-0")]
         values = [
             (message["from"], after) for message in messages for p in message["points"] for after in p["after_ms"]
@@ -525,11 +525,11 @@ def test_a_press_during_the_drain_arrives_at_once(venue: Venue, broker: Broker) 
         Listener(broker.port, ("exam/v1/zj-no1/custody/event",)) as listener,
         venue.delivering(broker.port, readings=True, backlog_rate=0) as pump,
     ):
-        until(lambda: venue.journal.reading_cursors.get("mqtt", 0) > 20)
+        until(lambda: venue.journal.reading_cursors.get("mqtt", 0) > 0)
         venue.press(pump)
         until(lambda: listener.on("custody/event"), 1)
 
-        assert venue.journal.reading_cursors["mqtt"] < 5000
+        assert venue.journal.reading_cursors["mqtt"] < venue.journal.newest_place
 
 
 # ---- TLS --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from gateway.moment import NANO, Moment
 from gateway.payloads import Below
 from gateway.sinks.telemetry import LATE_BLOCKS, LIVE_BLOCKS, Allowance, Parcel, ReadingsWish, Telemetry
 
+BLOCK_MS = 4_000  # places are milliseconds
 START = Moment(1_780_800_000 * NANO, 1_000 * NANO)
 
 
@@ -20,8 +21,13 @@ def made(rate: int = 0, cursor: int = 0) -> Telemetry:
 
 def answer(telemetry: Telemetry, wish: ReadingsWish | None, count: int = 10) -> None:
     assert wish is not None
-    upto = min(wish.high, wish.low + wish.limit)
-    telemetry.fill(wish, upto, [Below("t", b"%d-%d" % (wish.low, upto))], count)
+    upto = min(wish.high, wish.low + wish.limit * BLOCK_MS)
+    telemetry.fill(wish, upto, [Below("t", shown(wish.low, upto))], count)
+
+
+def shown(low: int, high: int) -> bytes:
+    """A range, counted in blocks."""
+    return b"%d-%d" % (low // BLOCK_MS, high // BLOCK_MS)
 
 
 def send(telemetry: Telemetry, *, historical: bool, taken: bool = True) -> bytes | None:
@@ -45,30 +51,30 @@ def test_nothing_is_asked_before_the_cursor_is_known() -> None:
 
 def test_live_readings_follow_the_journal() -> None:
     """New blocks are asked for one range at a time, and the cursor moves when the broker has them."""
-    telemetry = made(cursor=5)
-    telemetry.grown(7)
+    telemetry = made(cursor=5 * BLOCK_MS)
+    telemetry.grown(7 * BLOCK_MS)
     wish = telemetry.wish(START)
 
-    assert wish == ReadingsWish(5, 7, LIVE_BLOCKS, historical=False)
+    assert wish == ReadingsWish(5 * BLOCK_MS, 7 * BLOCK_MS, LIVE_BLOCKS, historical=False)
     assert telemetry.wish(START) is None
 
     answer(telemetry, wish)
 
-    assert telemetry.cursor() == 5
+    assert telemetry.cursor() == 5 * BLOCK_MS
     assert telemetry.wish(START) is None
     assert send(telemetry, historical=False) == b"5-7"
-    assert telemetry.cursor() == 7
+    assert telemetry.cursor() == 7 * BLOCK_MS
     assert send(telemetry, historical=False) is None
 
 
 def test_live_goes_first_after_an_outage() -> None:
     """C9: the newest minute is live; what is older is backlog, and the cursor waits for it."""
     telemetry = made()
-    telemetry.grown(100)
+    telemetry.grown(100 * BLOCK_MS)
     live, late = telemetry.wish(START), telemetry.wish(START)
 
-    assert live == ReadingsWish(85, 100, LIVE_BLOCKS, historical=False)
-    assert late == ReadingsWish(0, 85, LATE_BLOCKS, historical=True)
+    assert live == ReadingsWish(85 * BLOCK_MS, 100 * BLOCK_MS, LIVE_BLOCKS, historical=False)
+    assert late == ReadingsWish(0, 85 * BLOCK_MS, LATE_BLOCKS, historical=True)
 
     answer(telemetry, live)
     answer(telemetry, late)
@@ -77,13 +83,26 @@ def test_live_goes_first_after_an_outage() -> None:
     assert telemetry.cursor() == 0
     assert telemetry.behind()
     assert send(telemetry, historical=True) == b"0-10"
-    assert telemetry.cursor() == 10
+    assert telemetry.cursor() == 10 * BLOCK_MS
+
+
+def test_a_block_or_two_are_no_backlog() -> None:
+    """Readings that are seconds old leave at once and as live ones, however many commits there were since the last."""
+    telemetry = made(rate=1, cursor=START.wall_ns // 1_000_000)
+    for newest in range(1, 30):
+        telemetry.grown(START.wall_ns // 1_000_000 + newest * BLOCK_MS)
+
+    wish = telemetry.wish(START)
+
+    assert wish == ReadingsWish(telemetry.cursor(), telemetry.cursor() + 29 * BLOCK_MS, LIVE_BLOCKS, historical=False)
+    assert telemetry.wish(START) is None
+    assert not telemetry.behind()
 
 
 def test_the_backlog_keeps_to_its_rate() -> None:
     """C9: 500 readings a second, say, and not one more on the average."""
     telemetry = made(rate=500)
-    telemetry.grown(10_000)
+    telemetry.grown(10_000 * BLOCK_MS)
     answer(telemetry, telemetry.wish(START))
     sent, now = 0, START
     for _ in range(100):
@@ -99,21 +118,21 @@ def test_the_backlog_keeps_to_its_rate() -> None:
 def test_the_drain_ends_and_the_cursor_arrives() -> None:
     """Without a limit the whole backlog goes, in order, and the cursor ends at the newest place."""
     telemetry = made()
-    telemetry.grown(100)
+    telemetry.grown(100 * BLOCK_MS)
     seen = []
     while (wish := telemetry.wish(START)) is not None:
         answer(telemetry, wish)
         seen.append(send(telemetry, historical=wish.historical))
 
     assert seen == [b"85-100", *(b"%d-%d" % (low, min(low + 10, 85)) for low in range(0, 85, 10))]
-    assert telemetry.cursor() == 100
+    assert telemetry.cursor() == 100 * BLOCK_MS
     assert not telemetry.behind()
 
 
 def test_a_lost_connection_sends_again_what_was_under_way() -> None:
     """C5: handed to the client is not sent: unproven ranges come back, and nothing is left out."""
     telemetry = made()
-    telemetry.grown(100)
+    telemetry.grown(100 * BLOCK_MS)
     live, late = telemetry.wish(START), telemetry.wish(START)
     answer(telemetry, live)
     answer(telemetry, late)
@@ -129,12 +148,12 @@ def test_a_lost_connection_sends_again_what_was_under_way() -> None:
     ranges = []
     while (wish := telemetry.wish(START)) is not None:
         answer(telemetry, wish)
-        ranges.append((wish.low, wish.high))
+        ranges.append(shown(wish.low, wish.high))
         send(telemetry, historical=True)
 
-    assert ranges[0] == (0, 10)
-    assert ranges[-1] == (95, 100)
-    assert telemetry.cursor() == 100
+    assert ranges[0] == b"0-10"
+    assert ranges[-1] == b"95-100"
+    assert telemetry.cursor() == 100 * BLOCK_MS
 
 
 def test_what_the_broker_refuses_is_not_passed_over() -> None:

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from gateway.moment import Moment
 from gateway.payloads import Below
 
-LIVE_BLOCKS = 15  # blocks of a few seconds each: what is older than this is backlog
+LIVE_MS = 60_000  # places are milliseconds (`journal/readings.py`): the newest minute; what is older is backlog
+LIVE_BLOCKS = 15  # blocks of a few seconds each in one parcel
 LATE_BLOCKS = 10  # blocks of the backlog in one parcel
 LATE_PARCELS = 2
 
@@ -89,9 +90,9 @@ class Telemetry:
         self._newest = newest
         if self._live_at is None or any(not wish.historical for wish in self._asked):
             return
-        if newest - self._live_at > 2 * LIVE_BLOCKS:
-            self._todo.append(Range(self._live_at, newest - LIVE_BLOCKS))
-            self._live_at = newest - LIVE_BLOCKS
+        if newest - self._live_at > 2 * LIVE_MS:
+            self._todo.append(Range(self._live_at, newest - LIVE_MS))
+            self._live_at = newest - LIVE_MS
 
     def wish(self, now: Moment) -> ReadingsWish | None:
         """What the feeder should read now; given once, until it is answered."""

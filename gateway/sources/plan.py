@@ -131,8 +131,8 @@ class Planner:
 
 
 def _in_step(unit: Unit) -> float:
-    """Its turn, moved by half a second at most to a whole one. The threads of all lines then wake together and find what
-    they need in the processor's caches: a fifth of what a question costs.
+    """Its turn, moved by half a second at most to a whole one. The threads of all lines then wake together and find
+    what they need in the processor's caches: a fifth of what a question costs.
     """
     step_s = min(unit.every_s, 1.0)
     return round(unit.due / step_s) * step_s
