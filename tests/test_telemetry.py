@@ -180,13 +180,13 @@ def test_what_the_broker_refuses_is_not_passed_over() -> None:
 def test_a_backlog_is_not_forgotten_over_something_newer_that_is_refused() -> None:
     """C5, C14: the outage's readings still wait while one live message is refused: both are sent after connecting."""
     telemetry = made()
-    telemetry.grown(100)
+    telemetry.grown(100 * BLOCK_MS)
     answer(telemetry, telemetry.wish(START))
     send(telemetry, historical=False, taken=False)
     telemetry.disconnected()
 
     assert 0 == telemetry.cursor()
-    assert ReadingsWish(0, 85, LATE_BLOCKS, historical=True) == telemetry.wish(START)
+    assert ReadingsWish(0, 85 * BLOCK_MS, LATE_BLOCKS, historical=True) == telemetry.wish(START)
 
 
 def test_what_was_refused_goes_again_as_soon_as_it_is_allowed() -> None:
@@ -214,8 +214,8 @@ ACTS = st.sampled_from(["grow", "grow much", "go", "go", "ask", "answer", "send"
 
 @given(st.lists(ACTS, min_size=10, max_size=60))
 def test_the_cursor_passes_nothing_that_was_not_taken(acts: list[str]) -> None:
-    """C5, C14: whatever is refused, lost or asked again in whatever order, no place is passed over in silence."""
-    telemetry, newest = made(), 0
+    """C5, C14: whatever is refused, lost or asked again in whatever order, no block is passed over in silence."""
+    telemetry, newest = made(), 0  # counted in blocks
     asked: list[ReadingsWish] = []
     under_way: list[tuple[Parcel, Below]] = []
     taken: set[int] = set()
@@ -223,7 +223,7 @@ def test_the_cursor_passes_nothing_that_was_not_taken(acts: list[str]) -> None:
         match act:
             case "grow" | "grow much":
                 newest += 3 if act == "grow" else 3 * LIVE_BLOCKS
-                telemetry.grown(newest)
+                telemetry.grown(newest * BLOCK_MS)
             case "ask" if (wish := telemetry.wish(START)) is not None:
                 asked.append(wish)
             case "answer" if asked:
@@ -236,7 +236,8 @@ def test_the_cursor_passes_nothing_that_was_not_taken(acts: list[str]) -> None:
             case "take" | "refuse" if under_way:
                 parcel, _ = under_way.pop(0)
                 telemetry.acked(parcel, taken=act == "take")
-                taken |= set(range(parcel.range.low + 1, parcel.range.high + 1)) if act == "take" else set()
+                low, high = (place // BLOCK_MS for place in parcel.range)
+                taken |= set(range(low + 1, high + 1)) if act == "take" else set()
             case "lose":
                 telemetry.disconnected()
                 under_way.clear()
@@ -245,7 +246,7 @@ def test_the_cursor_passes_nothing_that_was_not_taken(acts: list[str]) -> None:
         passed = telemetry.cursor()
 
         assert passed is not None
-        assert set(range(1, passed + 1)) <= taken
+        assert set(range(1, passed // BLOCK_MS + 1)) <= taken
 
 
 def test_an_unreadable_journal_is_asked_again() -> None:
