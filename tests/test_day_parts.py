@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.accept import alarms
+from gateway.accept.alarms import Far
 from gateway.accept.plausible import plausible
-from gateway.accept.walk import Walk, looks
+from gateway.accept.walk import Step, Walk, looks
 from gateway.configuration.config import Config
 from gateway.configuration.consistency.exam_day import exam_day
 from gateway.configuration.consistency.times import times
@@ -113,6 +116,124 @@ def test_what_is_seen_without_a_hand() -> None:
     } == found
 
 
+GOOD = {"good": True, "of": "value", "value": 45.5, "unit": "dB(A)", "limit": 55.0, "reason": "good"}
+BAD = GOOD | {"good": False, "value": None, "reason": "warm-up"}
+
+
+def rules(measured: dict[str, Any], *stations: str) -> dict[str, Any]:
+    rule = {"place": "gate", "stations": list(stations), "measured": measured}
+    return plan(rules={"loud": rule}, others={})
+
+
+@pytest.mark.parametrize(
+    ("stations", "before", "far", "measured", "ok", "said"),
+    [
+        (
+            ["a", "b"],
+            None,
+            Far({"a": 40, "b": 1200}),
+            GOOD,
+            True,
+            "received by a in 0.04 s, b in 1.20 s; now 45.5 dB(A)",
+        ),
+        (["a"], None, Far({"a": 40}), BAD, False, "received by a in 0.04 s; NOT measured now: it is still warming up"),
+        (["a", "b"], None, Far({"a": 40}, "no receipt from b"), GOOD, False, "no receipt from b"),
+        ([], None, None, GOOD, False, "no station is there"),
+        (["a"], None, None, GOOD, None, "left out"),
+        (["a"], None, None, BAD, False, "left out"),
+        (["a"], {"a": 50}, None, GOOD, True, "received by a in 0.05 s"),
+        (["a"], {"a": 50}, None, BAD, False, "NOT measured now"),
+        (["a"], {"a": 50}, Far({}, "refused"), GOOD, False, "refused"),
+    ],
+)
+def test_a_rules_chain_is_proven_link_by_link(
+    stations: list[str], before: Any, far: Far | None, measured: Any, ok: bool | None, said: str
+) -> None:
+    """Alarm to far end by a drill, sensor to rule by what is measured now: each by itself, and both must be good."""
+    known = {} if before is None else {"rule:loud": Step("rule:loud", "x", False, "x", far=before)}
+    (step,) = alarms.steps(rules(measured, *stations), known, {} if far is None else {"loud": far})
+
+    assert ok is step.ok
+    assert said in step.said
+    assert (step.far is not None) is (ok is True or (ok is False and measured is BAD and "left out" not in said))
+
+
+def test_what_the_far_end_has_is_not_drilled_again() -> None:
+    """Unless all is asked for; only what is named, where names are given; and nothing that nobody could sign for."""
+    there = rules(GOOD, "a") | {"others": {"gateway": {"count": 9, "drills": ["clock", "heat"], "stations": ["a"]}}}
+    known = {"rule:loud": Step("rule:loud", "x", True, "x", far={"a": 50})}
+
+    assert {"clock": ["a"], "heat": ["a"]} == alarms.wanted(there, known, None)
+    assert {"loud": ["a"], "clock": ["a"], "heat": ["a"]} == alarms.wanted(there, {}, None)
+    assert {"loud": ["a"]} == alarms.wanted(there, {}, ["loud"])
+    assert {} == alarms.wanted(rules(GOOD), {}, None)
+
+
+class Impatient(threading.Event):
+    """Time passes at once; after `breaks` looks somebody presses Ctrl-C."""
+
+    def __init__(self, breaks: int | None = None) -> None:
+        super().__init__()
+        self.looks, self.breaks = 0, breaks
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.looks += 1
+        if self.looks == self.breaks:
+            raise KeyboardInterrupt
+        return False
+
+
+class Venue:
+    """A gateway whose stations sign for some drills, lose some and refuse some."""
+
+    def __init__(self) -> None:
+        self.running: list[str] = []
+        self.ended: list[str] = []
+
+    def ask(self, _request: dict[str, Any]) -> dict[str, Any]:
+        signed = {"signed": ["a"], "half": ["a"]}
+        return {"alarms": [{"alarm": f"{name}-drill", "received_by": signed.get(name, [])} for name in self.running]}
+
+    def act(self, request: dict[str, Any]) -> dict[str, Any]:
+        name = request["alarm"]
+        if name == "refused" or (request.get("end") and name == "real"):
+            raise Refused("not now" if name == "refused" else "no drill of 'real' is going on")
+        if not request.get("end"):
+            self.running += [] if name == "real" else [name]
+            return {}
+        self.running.remove(name)
+        self.ended.append(name)
+        return {"record": {"received_ms": {"a": 12} if name in ("signed", "half") else {}}}
+
+
+@pytest.mark.parametrize("breaks", [None, 2])
+def test_every_drill_that_was_begun_is_ended(tmp_path: Path, breaks: int | None) -> None:
+    """Signed for, silent, signed for by one of two, ended by what is real, refused: each is told; none is left, also
+    when the walk is broken off.
+    """
+    there = Venue()
+    walk = Walk(tmp_path / "a.json", there.ask, there.act, print, {})
+    wanted = {"signed": ["a"], "silent": ["a"], "half": ["a", "b"], "real": ["a"], "refused": ["a"]}
+    if breaks:
+        with pytest.raises(KeyboardInterrupt):
+            alarms.drill_all(walk, wanted, Impatient(breaks))
+    else:
+        found = {
+            name: (far.received_ms, far.error) for name, far in alarms.drill_all(walk, wanted, Impatient()).items()
+        }
+
+        assert {
+            "signed": ({"a": 12}, None),
+            "silent": ({}, "no receipt from a"),
+            "half": ({"a": 12}, "no receipt from b"),
+            "real": ({}, "no drill of 'real' is going on"),
+            "refused": ({}, "not now"),
+        } == found
+
+    assert [] == there.running
+    assert {"signed", "silent", "half"} == set(there.ended)
+
+
 def test_an_acceptance_that_is_none_is_not_gone_on_with(tmp_path: Path) -> None:
     """A foreign file is refused, not overwritten."""
     file = tmp_path / "acceptance.json"
@@ -170,8 +291,6 @@ def test_two_sessions_of_one_name_are_told() -> None:
 
 def test_the_last_sign_of_life(tmp_path: Path) -> None:
     """At most one in two seconds, but always the last one; a damaged file is none."""
-    import threading
-
     writer = AliveWriter(tmp_path)
     for second in (0.0, 0.5, 1.0):
         writer.put(NOW.after(second))

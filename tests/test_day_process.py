@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from kit_mqtt import Broker
 from kit_mqtt import until as at_once
-from kit_process import PIN, ROOT, Command, Gateway, record, venue
+from kit_process import NOISE_RULE, PIN, ROOT, Command, Gateway, bus, meter, record, venue
 from paho.mqtt.client import Client, MQTTMessage
 
 from gateway.persons.control import ask
@@ -27,6 +27,7 @@ PERSONS = "".join(
     f'\n[[person]]\nid = "{name}"\nname = "{name}"\nmay = ["drill", "log", "shelve"]\npin = "{pin_hash(PIN)}"\n'
     for name in ("chen", "zhou")
 )
+METER = bus() + meter("gate-noise", 1) + NOISE_RULE
 MAINS = '\n[contact.mains]\nkind = "power"\npin = 16\nsafe = "low"\nplace = "cellar"\n'
 DUTIES = '\n[custody]\nstart = 2026-06-05T16:00:00\nend = 2036-06-10T18:00:00\nduties = ["patrol"]\n'
 
@@ -69,10 +70,11 @@ def far(place: Path) -> Iterator[Command]:
 @pytest.fixture(scope="module")
 def gateway(place: Path, far: Command) -> Iterator[Gateway]:
     (place / "pin").write_text(PIN)
-    with Gateway(place, venue(far.port, PERSONS, MAINS, DUTIES), simulate="pins") as gateway:
+    with Gateway(place, venue(far.port, PERSONS, MAINS, DUTIES, METER), simulate="all") as gateway:
         gateway.start()
         until(lambda: gateway.contact() == gateway.contact("mains") == "safe", what="the contacts")
         until(lambda: gateway.status()["brokers"].get("mqtt", {}).get("state") == "connected", what="the broker")
+        until(lambda: gateway.point("gate-noise/laf")["quality"] == "good", what="the meter")
         yield gateway
 
 
@@ -105,7 +107,8 @@ def test_acceptance_by_hand_goes_on_where_it_was_left(gateway: Gateway) -> None:
     second = accept(gateway, press=("mains",))
     page = (gateway.folder / "acceptance.html").read_text("utf-8")
     signed = entries(gateway, "acceptance")
-    real = [e for e in record(gateway.state) if e["transition"] == "raised" and not e["drill"]]
+    raised = [e for e in record(gateway.state) if e["transition"] == "raised"]
+    real, drilled = [e for e in raised if not e["drill"]], {e["alarm"] for e in raised if e["drill"]}
 
     assert any(
         "contact leak-button" in line and "in order" in line and "received by county" in line for line in first[1]
@@ -113,6 +116,12 @@ def test_acceptance_by_hand_goes_on_where_it_was_left(gateway: Gateway) -> None:
     assert not any(line.startswith("press leak-button") for line in second[1])
     assert any("contact mains (cellar): in order" in line for line in second[1])
     assert any("mains power: in order" in line for line in second[1])
+    assert any("rule too-loud" in line and "not tried (left out this time; now" in line for line in first[1])
+    assert any("rule too-loud" in line and "in order (drill received by county in" in line for line in second[1])
+    assert any("alarms of the machine" in line and "in order (device-gate-noise" in line for line in second[1])
+    assert {"too-loud-drill", "device-gate-noise-drill", "bus-rs485-drill", "duty-patrol-drill"} <= drilled
+    assert len(drilled) == int(entries(gateway, "acceptance-begun")[-1]["details"]["drills"]) + 2  # two were pressed
+    assert {None} == {e["value"] for e in record(gateway.state) if e["alarm"] in drilled}
     assert signed[-1]["details"]["sheet"] in page
     assert signed[-1]["hash"] in page
     assert "SIMULATED" in page

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.accept import alarms
 from gateway.accept.sheet import digest, sheet
 from gateway.accept.walk import Step, Walk, looks
 from gateway.catalogue import say
@@ -27,6 +29,7 @@ def accept_main(args: argparse.Namespace) -> int:
 
     walk = Walk.begin(args.file, asked, acted, lambda line: print(line, flush=True))
     plan = asked({"verb": "accept"})["plan"]
+    _check_names(args.only or (), plan)
     wait = threading.Event()
     for name, contact in plan["contacts"].items():
         known = walk.steps.get(f"contact:{name}")
@@ -37,15 +40,36 @@ def accept_main(args: argparse.Namespace) -> int:
             walk.take(known or Step(f"contact:{name}", what, None, say("left out this time")))
             continue
         walk.take(walk.contact(name, contact, wait))
+    found = _drilled(args, walk, plan, wait)
     plan = asked({"verb": "accept"})["plan"]
-    for step in looks(plan):
+    for step in (*alarms.steps(plan, walk.steps, found), *looks(plan)):
         walk.take(step)
     return _finish(args, walk, plan, acted)
+
+
+def _check_names(only: Sequence[str], plan: dict[str, Any]) -> None:
+    names = [*plan["contacts"], *plan["rules"], *plan["others"]]
+    for name in only:
+        if name not in names:
+            raise Refused(say("{given} is none of: {known}", given=repr(name), known=", ".join(names)))
+
+
+def _drilled(
+    args: argparse.Namespace, walk: Walk, plan: dict[str, Any], wait: threading.Event
+) -> dict[str, alarms.Far]:
+    """Every other alarm, to the far end; who sits there is told before that so many drills follow."""
+    wanted = alarms.wanted(plan, {} if args.again else walk.steps, args.only)
+    if not wanted:
+        return {}
+    walk.act({"verb": "log", "kind": "acceptance-begun", "drills": str(len(wanted))})
+    walk.tell(say("{count} alarms are drilled now to the far end, every message marked", count=len(wanted)))
+    return alarms.drill_all(walk, wanted, wait)
 
 
 def _finish(args: argparse.Namespace, walk: Walk, plan: dict[str, Any], acted: Any) -> int:
     """The event that signs for the sheet, and the sheet."""
     present = {f"contact:{name}" for name in plan["contacts"]} | {step.name for step in looks(plan)}
+    present |= {step.name for step in alarms.steps(plan, {}, {})}
     steps = [step for name, step in walk.steps.items() if name in present]
     sha256 = digest(plan, steps)
     passed = sum(step.ok is True for step in steps)

@@ -1,4 +1,4 @@
-"""The walk: one step for each device, contact and way to the far end, each with its verdict. Resumable.
+"""The walk: one step for each device, contact, rule and way to the far end, each with its verdict. Resumable.
 
 What can be seen is judged by pure functions; a contact is tested by the installer's hand, through a marked drill that
 must be received by every station that serves its stream.
@@ -33,6 +33,7 @@ class Step:
     ok: bool | None
     said: str
     at: str = ""
+    far: Mapping[str, int] | None = None  # by which station its drill was received, after how many milliseconds
 
 
 def looks(plan: Mapping[str, Any]) -> Iterator[Step]:

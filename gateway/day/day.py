@@ -52,6 +52,7 @@ class Day:
             **dict.fromkeys(DUTIES, self._duty),
             "scene-sealed": self._noted,
             "custody-moved": self._noted,
+            "acceptance-begun": self._noted,
             "acceptance": self._noted,
             "incident": self._incident,
             **dict.fromkeys(("session-held", "session-resumed", "evacuation", "evacuation-over"), self._disturbance),

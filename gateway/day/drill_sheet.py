@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.catalogue import say
+from gateway.day.wording import SILENT
 from gateway.errors import Refused
 from gateway.journal.reader import EventReader
 from gateway.vocabulary import word
@@ -71,18 +72,9 @@ def _drill(body: dict[str, Any]) -> dict[str, Any]:
         "raised": (details["raised"] or "-")[:23].replace("T", " "),
         "clock": word(details["clock"] or "-"),
         "hops": [(name, None if ms is None else f"{ms / 1000:.3f} s") for name, ms in hops],
-        "silent": [_silent(name) for name in details["silent"]],
+        "silent": [say(SILENT[name]) if name in SILENT else name for name in details["silent"]],
         "ended": word(details["ended"]),
         "hash": body["hash"],
         "seq": body["seq"],
         "run": body["run"],
     }
-
-
-def _silent(name: str) -> str:
-    words = {
-        "card": say("the card"),
-        "acknowledgement": say("an acknowledgement"),
-        "unknown": say("unknown: restarted"),
-    }
-    return words.get(name, name)

@@ -32,6 +32,7 @@ ENTRIES: Mapping[str, Entry] = {
     "scene-sealed": Entry(persons=2, note=True),
     "custody-moved": Entry(persons=2, note=True, needs=("to",)),
     "incident": Entry(note=True),
+    "acceptance-begun": Entry(needs=("drills",)),
     "acceptance": Entry(needs=("sheet", "passed", "failed")),
     "disinfection-start": Entry(needs=("room",)),
     "disinfection-end": Entry(needs=("room",)),
@@ -86,7 +87,8 @@ class Pairs:
 
 def arguments_of(command: Command) -> dict[str, Any]:
     """What an entry says besides who and why: texts only, of a length that people write."""
-    known = ("to", "room", "session", "until", "incident", "sheet", "passed", "failed", "gate", "number", "value")
+    known: tuple[str, ...] = ("to", "room", "session", "until", "incident", "gate", "number", "value")
+    known += ("drills", "sheet", "passed", "failed")  # of `accept`
     found = {name: command.arguments[name] for name in known if command.arguments.get(name) is not None}
     for name, value in found.items():
         if len(str(value)) > 200:

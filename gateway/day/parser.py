@@ -52,7 +52,9 @@ def add_day_parsers(verbs: Any, stateful: argparse.ArgumentParser, tables: argpa
         "--file", type=Path, default=Path("acceptance.json"), help=say("where it is kept, to go on with")
     )
     accept.add_argument("--out", type=Path, default=Path("acceptance.html"), help=say("the sheet"))
-    accept.add_argument("--only", nargs="+", metavar="CONTACT", help=say("have only these contacts pressed this time"))
+    accept.add_argument(
+        "--only", nargs="+", metavar="NAME", help=say("try only these contacts, rules or streams this time")
+    )
     accept.add_argument("--again", action="store_true", help=say("test what was in order already, too"))
 
 

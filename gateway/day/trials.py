@@ -13,13 +13,13 @@ from drivers.contact import ContactState
 from drivers.quantities import Stream
 from gateway.alarm.book import Page
 from gateway.alarm.findings import Evidence, Finding
-from gateway.alarm.wording import DRILL_SAYS, STANDS
+from gateway.alarm.wording import DRILL_SAYS, STANDS, Text
 from gateway.alarm.words import Alarm, Given, Signal, State, Transition, drill_of
-from gateway.catalogue import both, say
+from gateway.catalogue import LANGUAGES, both, say
 from gateway.configuration.config import Config
 from gateway.contacts.watches import ContactWatch
 from gateway.day.trial import NOTES, TEST_S, Trial
-from gateway.day.wording import DRILL_RECORD
+from gateway.day.wording import DRILL_RECORD, SILENT
 from gateway.errors import Refused
 from gateway.moment import Moment
 from gateway.persons.summary import summary
@@ -191,8 +191,7 @@ class Trials:
         over, self._over = self._over, []
         for hops, ended in over:
             details = self._details(hops, ended)
-            silent = ", ".join(details["silent"]) or "-"
-            what = both(DRILL_RECORD, name=hops.alarm, by=hops.by or "-", silent=silent)
+            what = both(DRILL_RECORD, name=hops.alarm, by=hops.by or "-", silent=_named(details["silent"]))
             evidence = Evidence(what, reason="drill-record", details=details)
             given = Given(by=hops.by, note=hops.note, reason="drill-record")
             yield Finding(drill_of(hops.alarm), Signal.UPDATE, now, evidence, given)
@@ -227,6 +226,12 @@ class Trials:
 def stations_of(config: Config, stream: Stream) -> list[str]:
     """Who signs for a drill of this stream."""
     return [station.id for station in config.station if stream in station.streams]
+
+
+def _named(silent: list[str]) -> Text:
+    """Who has not answered, for people."""
+    words = [both(SILENT[name]) if name in SILENT else both("{name}", name=name) for name in silent]
+    return {language: ", ".join(each[language] for each in words) or "-" for language in LANGUAGES}
 
 
 def _real(page: Page) -> bool:

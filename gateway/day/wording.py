@@ -21,6 +21,7 @@ ENTRIES: dict[str, str] = {
     "scene-sealed": N_("The scene was sealed by {by}: {note}"),
     "custody-moved": N_("Custody was moved to {to} by {by}: {note}"),
     "incident": N_("Incident ({incident}), reported by {by}: {note}"),
+    "acceptance-begun": N_("Acceptance before the exam begins, by {by}: {drills} drills follow"),
     "acceptance": N_("Acceptance before the exam by {by}: {passed} in order, {failed} not"),
 }
 INCIDENTS: dict[str, str] = {
@@ -49,6 +50,11 @@ STAGE = N_("Stage of the exam: {stage}")
 REFUSED_IN_SESSION = N_("Refused in the session: {verb} {name}, asked by {by}")
 CONFIGURATION_WAITS = N_("A changed configuration waits for the end of the session: {sha256}")
 CONFIGURATION_URGENT = N_("A changed configuration was taken in the session, because: {why}")
+SILENT: dict[str, str] = {  # hops of a drill that have no name of their own
+    "card": N_("the card"),
+    "acknowledgement": N_("an acknowledgement"),
+    "unknown": N_("unknown: restarted"),
+}
 DRILL_RECORD = N_("Record of the drill of {name} by {by}; without an answer: {silent}")
 
 CAUSES: dict[str, str] = {
