@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import select
+import signal
 import socket
 import subprocess
 import threading
@@ -80,6 +81,11 @@ class Broker:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def reload(self) -> None:
+        """Its access list and passwords are read anew; connections stand."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     def restart(self, pause_s: float) -> None:
         """Told to end, gone for so long, and back: with `persistence true` it loses nothing it acknowledged."""

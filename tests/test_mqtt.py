@@ -188,8 +188,8 @@ def test_an_exception_in_a_callback_does_not_end_delivery(tmp_path: Path, broker
         events = []
         for count in range(1, 4):
             events.append(venue.event(pump))
-            until(lambda count=count: broken == 3 - count, 8)
-        until(lambda: len(bodies(listener, "environment/event")) == 3, 8)
+            until(lambda count=count: broken == 3 - count, 30)
+        until(lambda: len(bodies(listener, "environment/event")) == 3, 30)
 
         assert [event.body for event in events] == bodies(listener, "environment/event")
         assert workers[0].failures == 3
@@ -430,6 +430,40 @@ def test_a_branch_that_is_refused_in_silence_stays_refused(
     assert "custody/alarm/+" in told
     assert "environment" not in told
     assert "connected" not in states
+
+
+@VERSIONS
+def test_what_was_refused_arrives_when_the_access_list_is_corrected(
+    venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    """C14: the connection stands all the while: states, readings and events that were refused are taken then, and the
+    trouble is over.
+    """
+    monkeypatch.setattr("gateway.sinks.mqtt.ECHO_S", 0.3)
+    monkeypatch.setattr("gateway.sinks.mqtt.REFUSED_AGAIN_S", 0.5)
+    monkeypatch.setattr("gateway.sinks.supply.NEWEST_EVERY_S", 0.05)
+    acl = tmp_path / "acl"
+    acl.write_text("topic read #\ntopic write exam/v1/zj-no1/status\n")
+    with (
+        Broker(tmp_path, f"acl_file {acl}") as broker,
+        Proxy(broker.port) as proxy,
+        Listener(broker.port, described=False) as listener,
+        venue.delivering(proxy.port, version, readings=True) as pump,
+    ):
+        venue.journal.blocks += answers(2, venue.clock.now())
+        pump.retain("custody/alarm/door", b'{"state":"latched"}')
+        until(lambda: venue.states()[-1] == "refused" and "reading" in venue.heard(SinkState)[-1].detail, 20)
+        acl.write_text("topic readwrite #\n")
+        broker.reload()
+        until(lambda: listener.on("custody/alarm/door"), 20)
+        venue.journal.blocks += answers(1, venue.clock.now())
+        until(lambda: venue.journal.reading_cursors.get("mqtt") == 3, 20)
+        until(lambda: venue.states()[-1] == "connected", 20)
+
+        came = sum(len(point["value"]) for each in listener.on("reading/meter-0") for point in each.json["points"])
+
+        assert 1 == proxy.connections
+        assert 3 * 4 <= came
 
 
 def test_branches_are_proven_over_3_1_1(venue: Venue, broker: Broker) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from kit_mqtt import NOW
 
+from gateway.moment import NANO
 from gateway.payloads import Below
 from gateway.sinks.retained import ECHOES, Retained
 
@@ -110,6 +111,26 @@ def test_a_refused_state_has_no_copy() -> None:
     retained.acked(message, NOW, taken=False)
 
     assert not retained.is_ours("a", b"1", retained=False)
+
+
+def test_what_was_refused_is_offered_again() -> None:
+    """C14: refused with a reason, or acknowledged and never given back: once more each, and not what is well."""
+    retained = Retained()
+    for topic in ("a", "b", "c"):
+        retained.put(topic, b"1")
+    a, b, c = sent(retained)
+    retained.acked(a, NOW, taken=False)
+    retained.acked(b, NOW, taken=True)
+    retained.acked(c, NOW, taken=True)
+    retained.is_ours("c", b"1", retained=False)
+    assert ["b"] == retained.unanswered(NOW.after(6), 5 * NANO)
+    retained.again()
+
+    assert [a, b] == sent(retained)
+
+    retained.again()
+
+    assert [] == sent(retained)
 
 
 def test_copies_that_never_come_take_no_memory() -> None:

@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 READING_EXPIRES_S = 600  # a live reading that nobody took within that time is in the journal and the time series
 FIRST_DELAY_S, LAST_DELAY_S = 1.0, 30.0  # between connecting again, real seconds
 REFUSED_DELAY_S = 10.0  # at least, where trying again soon changes nothing
+REFUSED_AGAIN_S = 60.0  # a state that the broker would not have is offered again while the connection stands
 CALM_S = 10.0  # a connection that held so long was a good one
 CANARY = "status"  # its refresh is to come back to us
 CANARY_REAL_S = 5.0  # patience with it, at whatever speed the clock runs
@@ -114,6 +115,8 @@ class MqttPump:
 
         self._sent: dict[int, Callable[[int], None]] = {}  # packet id: what its PUBACK means
         self._late = 0  # of the backlog in flight
+        self._unwanted: set[str] = set()  # topics of readings that the broker would not have in this connection
+        self._offered = clock.now()  # when refused states were offered again
         self._granting: dict[int, tuple[str, ...]] = {}
         self._flood = (0, 0)  # second, messages in it
         self._canary_s = max(CANARY_S, CANARY_REAL_S / clock.pause(1.0))
@@ -215,6 +218,7 @@ class MqttPump:
         self._mailbox.do_all()
         now = self._clock.now()
         self._unproven(now)
+        self._offer_again(now)
         self._watch_canary(now)
         self._supply.ask(now)
         self._fill(link, now)
@@ -239,6 +243,7 @@ class MqttPump:
         self._telemetry.disconnected()
         self._sent.clear()
         self._granting.clear()
+        self._unwanted.clear()
         self._late = 0
 
     def _wait_s(self, now: Moment) -> float:
@@ -329,10 +334,25 @@ class MqttPump:
             self._late -= late
             if code >= REFUSED_FROM or self._echoes.proven(stream):
                 self._telemetry.acked(parcel, taken=code < REFUSED_FROM)
+                self._readings_judged(message.topic, taken=code < REFUSED_FROM)
             else:
                 self._echoes.acked(stream, parcel, self._clock.now())
 
         self._send(link, message, acked, expires_s=None if late else READING_EXPIRES_S)
+
+    def _readings_judged(self, topic: str, *, taken: bool) -> None:
+        """When the last topic that was refused is taken again, so is what was refused before."""
+        if not taken:
+            self._unwanted.add(topic)
+        elif topic in self._unwanted:
+            self._unwanted.discard(topic)
+            if not self._unwanted:
+                self._telemetry.again()
+
+    def _offer_again(self, now: Moment) -> None:
+        if now.seconds_since(self._offered) >= REFUSED_AGAIN_S:
+            self._offered = now
+            self._retained.again()
 
     def _accepted(self, events: list[Event], now: Moment) -> None:
         for event in events:
@@ -390,6 +410,7 @@ class MqttPump:
             stream, parcels = found
             for parcel in parcels:
                 self._telemetry.acked(parcel, taken=True)
+            self._readings_judged(f"{stream}/reading/+", taken=True)
             self._proven(link, f"{stream}/reading/+")
 
     def _proven(self, link: Link, topic: str) -> None:
@@ -410,6 +431,7 @@ class MqttPump:
             self._report.silent(_branch(topic))
         for stream, parcel in self._echoes.overdue(now):
             self._telemetry.acked(parcel, taken=False)
+            self._readings_judged(f"{stream}/reading/+", taken=False)
             self._report.silent(f"{stream}/reading/+")
 
     def _status(self, message: Message, now: Moment) -> None:

@@ -31,6 +31,7 @@ class Retained:
         self._states: dict[str, State] = {}
         self._dirty: dict[str, None] = {}  # topics in the order in which they changed
         self._awaited: dict[str, int] = {}  # topic: mono_ns of the PUBACK whose copy has not come back yet
+        self._refused: set[str] = set()  # topics whose newest state the broker would not have, as far as is known
 
     def put(self, topic: str, payload: bytes) -> None:
         """The newest wins; an empty payload, which would delete the state at the broker, is refused."""
@@ -46,6 +47,14 @@ class Retained:
             state.dirty, state.before = True, state.held
         self._dirty = dict.fromkeys(self._states)
         self._awaited.clear()
+        self._refused.clear()
+
+    def again(self) -> None:
+        """What was refused is tried once more: an access list may have been corrected while the connection stands."""
+        refused, self._refused = self._refused, set()
+        for topic in sorted(refused):
+            self._states[topic].dirty = True
+            self._dirty[topic] = None
 
     def next(self) -> Below | None:
         """The state to publish now, retained."""
@@ -61,6 +70,8 @@ class Retained:
     def acked(self, message: Below, now: Moment, *, taken: bool) -> None:
         """PUBACK. A refused one has no copy to wait for."""
         state = self._states[message.topic]
+        if not taken:
+            self._refused.add(message.topic)
         if taken:
             state.held = message.payload
             if message.payload in state.sent:
@@ -73,6 +84,7 @@ class Retained:
         found = [topic for topic, acked_ns in self._awaited.items() if now.mono_ns - acked_ns >= wait_ns]
         for topic in found:
             del self._awaited[topic]
+        self._refused.update(found)
         return found
 
     def known(self, topic: str) -> bool:
