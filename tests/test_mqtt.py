@@ -466,6 +466,24 @@ def test_what_was_refused_arrives_when_the_access_list_is_corrected(
         assert 3 * 4 <= came
 
 
+def test_what_is_larger_than_the_broker_takes_does_not_end_the_connection(venue: Venue, tmp_path: Path) -> None:
+    """MQTT 5, 3.2.2.3.6: the broker names its largest packet; a larger state is refused by name, a press goes on."""
+    with (
+        Broker(tmp_path, "max_packet_size 2000") as broker,
+        Proxy(broker.port) as proxy,
+        Listener(broker.port) as listener,
+        venue.delivering(proxy.port) as pump,
+    ):
+        pump.retain("custody/meta", b'{"points": "%s"}' % (3000 * b"x"))
+        until(lambda: venue.heard(SinkState)[-1].state == "refused")
+        press = venue.press(pump)
+        until(lambda: listener.on("custody/event"))
+
+        assert [press.body] == bodies(listener, "custody/event")
+        assert "custody/meta (reason 149)" in venue.heard(SinkState)[-1].detail
+        assert 1 == proxy.connections
+
+
 def test_branches_are_proven_over_3_1_1(venue: Venue, broker: Broker) -> None:
     """A branch that gave back our event is named in the sink's state."""
     with venue.delivering(broker.port, "3.1.1") as pump:

@@ -37,6 +37,8 @@ CONNECT_S = 5.0  # for the TCP connection, and again for the TLS handshake
 ANSWER_S = 10.0  # for CONNACK; and for any sign of life while a publish or a subscription is unanswered
 LAST_ANSWER_S = 60.0  # for each single answer, whatever else is heard
 IN_FLIGHT = 20
+HEADER = 64  # bytes of a PUBLISH beside topic and payload, at most
+PACKET_TOO_LARGE = 149
 LONGEST_KEEPALIVE_S = 20
 NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME; the ssl module has no name for it
 
@@ -79,6 +81,8 @@ class Link:
 
     def __init__(self, settings: config.Mqtt, client_id: str, will: Publication | None, now: Moment) -> None:
         self.in_flight = IN_FLIGHT
+        self._largest: int | None = None  # bytes of a packet, where the broker says so
+        self._unsent = 0  # publications that were larger
         self._v5 = settings.version == "5"
         self._tls = settings.tls is not None
         self._where = f"{settings.host}:{settings.port}"
@@ -101,7 +105,14 @@ class Link:
     # ---- what the owner does
 
     def publish(self, publication: Publication) -> int:
-        """Send at QoS 1; the packet id that `Acked` will name. The owner keeps no more than `in_flight` unanswered."""
+        """Send at QoS 1; the packet id that `Acked` will name. The owner keeps no more than `in_flight` unanswered.
+
+        What is larger than the broker takes is answered in its place: it would end the connection over it.
+        """
+        if self._largest is not None and len(publication.payload) + len(publication.topic) + HEADER > self._largest:
+            self._unsent += 1
+            self._happenings.append(Acked(-self._unsent, PACKET_TOO_LARGE))
+            return -self._unsent
         properties = None
         if self._v5:
             properties = self._json
@@ -137,7 +148,7 @@ class Link:
             poller.register(sock.fileno(), select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
             if wake is not None:
                 poller.register(wake, select.POLLIN)
-            ready = dict(poller.poll(max(0, round(timeout_s * 1000))))
+            ready = dict(poller.poll(0 if self._happenings else max(0, round(timeout_s * 1000))))
             happened = ready.get(sock.fileno(), 0)
             if happened & ~select.POLLOUT:
                 self._read(sock)
@@ -274,6 +285,7 @@ class Link:
     def _on_connect(self, _c: Client, _u: Any, _flags: ConnectFlags, code: ReasonCode, properties: Any) -> None:
         self._connack = code
         self.in_flight = min(IN_FLIGHT, getattr(properties, "ReceiveMaximum", IN_FLIGHT))
+        self._largest = getattr(properties, "MaximumPacketSize", None)
 
     def _on_disconnect(self, _c: Client, _u: Any, _flags: DisconnectFlags, code: ReasonCode, _properties: Any) -> None:
         self._gone = code
