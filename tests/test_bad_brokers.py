@@ -193,7 +193,7 @@ def test_only_live_readings_expire(tmp_path: Path) -> None:
         venue.event(pump)
         venue.press(pump)
         pump.received(2)
-        until(lambda: venue.journal.reading_cursors.get("mqtt") == 60, 20)
+        until(lambda: venue.journal.reading_cursors.get("mqtt") == venue.journal.newest_place, 20)
         until(lambda: len(listener.on("/event")) >= 2, 20)
         threading.Event().wait(0.05)
 
