@@ -91,6 +91,10 @@ need_room() {
 need_calm() { # BIN
     [ "$during_exam" = no ] && [ -f "$CONFIG" ] || return 0
     if why=$("$1/venue-gateway" frozen "$CONFIG" --state "$STATE"); then return 0; fi
+    if [ -z "$why" ]; then # it cannot even be asked: a damaged card, or a system with another Python by now
+        [ "$(property ActiveState)" = active ] || return 0 # and it does not run: nothing is lost
+        if [ "$chinese" = yes ]; then why='程序仍在运行，但其文件已不能启动'; else why='it runs, but its files do not start any more'; fi
+    fi
     fail "not now: $why. Nothing was changed. (--during-exam does it all the same)" \
         "现在不可以：$why。没有作任何更改。（--during-exam 可强行执行）"
 }
@@ -119,6 +123,10 @@ build() { # makes $new beside what is there
     }
     if [ -n "$lgpio" ]; then # the system's: its Python is ours
         ln -s "$lgpio" "$(dirname "$lgpio")"/_lgpio*.so "$PROGRAM/$new"/lib/python3*/site-packages/
+        "$PROGRAM/$new/bin/python" -c 'import lgpio' || {
+            rm -rf "${PROGRAM:?}/$new"
+            fail "the system's python3-lgpio cannot be used; nothing was changed" "系统的 python3-lgpio 无法使用；没有作任何更改"
+        }
     fi
     mkdir -p "$PROGRAM/$new/share/venue-gateway"
     cp -R "$HERE/docs" "$HERE/firmware_config" "$HERE/system" "$PROGRAM/$new/share/venue-gateway/"
@@ -249,7 +257,7 @@ install_or_upgrade() {
 
 accepts_configuration() { # an upgrade must not turn a good file into a refused one
     [ -f "$CONFIG" ] || return 0
-    if "$PROGRAM/$before/bin/venue-gateway" check "$CONFIG" >/dev/null &&
+    if "$PROGRAM/$before/bin/venue-gateway" check "$CONFIG" >/dev/null 2>&1 &&
         ! "$PROGRAM/$new/bin/venue-gateway" check "$CONFIG"; then
         rm -rf "${PROGRAM:?}/$new"
         fail "the new version refuses the configuration (above); nothing was changed" \

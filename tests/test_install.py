@@ -52,7 +52,7 @@ def test_shellcheck_has_nothing_to_say() -> None:
 
 
 def test_the_life_of_an_installation(tmp_path: Path) -> None:
-    """F13: installed, upgraded, back from a version that crashes, frozen before an exam, rolled back, removed."""
+    """F13: installed, upgraded, back from a version that crashes, frozen before an exam, rolled back, dead, removed."""
     machine = Machine(tmp_path / "root")
     one, two, bad = (
         make_archive(tmp_path, "1.0"),
@@ -93,6 +93,14 @@ def test_the_life_of_an_installation(tmp_path: Path) -> None:
     back = machine.sh(two, "rollback", "--during-exam")
     assert (0, "1.0", "1.1") == (back.returncode, machine.version(), machine.version("previous")), back.stderr
     assert "1.0" == machine.unit()
+
+    # With another Python in the system, or on a sick card, the version in force starts no more: if it runs, it is left
+    # to run; if not, nothing is lost by exchanging it, exam or not.
+    (machine.program / "1.0/bin/venue-gateway").write_text("#!/nowhere/python3.11\n")
+    assert "it runs, but its files do not start any more" in machine.sh(two).stderr
+    (machine.program / "1.0/share/venue-gateway/docs/crashes").touch()
+    exchanged = machine.sh(two)
+    assert (0, "1.1-2") == (exchanged.returncode, machine.version()), exchanged.stderr
 
     gone = machine.sh(two, "uninstall", "--keep-data", "--during-exam")
     assert 0 == gone.returncode, gone.stderr
