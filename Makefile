@@ -56,8 +56,8 @@ picture: .venv/demo  ## the picture of the demo in the README
 bundle: .venv/dev  ## the release archive, for installing without network: build/venue-gateway-VERSION.tar.gz
 	firmware_config/bundle.sh $(CURDIR)/$(BIN)/python build
 
-machine: bundle  ## the release under a real systemd, in a container: installed, killed, hung, upgraded (root, debootstrap)
-	$(BIN)/python tests/machine/machine.py build/machine --container
+machine: bundle  ## the release under a real systemd, in a container: installed, killed, hung, upgraded (SUITE=trixie, ARCH=arm64; root)
+	$(BIN)/python tests/machine/machine.py build/machine --container $(if $(SUITE),--suite $(SUITE)) $(if $(ARCH),--arch $(ARCH))
 
 machine-devices: bundle  ## the same in qemu, with devices: most of an hour (root, debootstrap, qemu-system-x86)
 	$(BIN)/python tests/machine/machine.py build/machine

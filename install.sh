@@ -9,7 +9,7 @@
 #     --during-exam    also while sessions or custody freeze the program
 #
 # An upgrade counts only when the new version has been up for a minute: otherwise the old one comes back by itself.
-# For tests: DESTDIR (another root), SYSTEMCTL (another systemctl), PYTHON, HEALTH_S (looks to prove itself), STEP_S.
+# For tests: DESTDIR (another root), SYSTEMCTL (another systemctl), PYTHON, HEALTH_S (looks to prove itself), START_S, STEP_S.
 set -eu
 
 HERE=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -18,7 +18,7 @@ SYSTEMCTL=${SYSTEMCTL:-systemctl}
 PYTHON=${PYTHON:-python3}
 HEALTH_S=${HEALTH_S:-60}
 STEP_S=${STEP_S:-1} # of real time between two looks
-START_S=90
+START_S=${START_S:-90}
 CRASHES=5 # so many before it is ready are enough
 NEEDED_MIB=300
 UNIT=venue-gateway.service

@@ -101,6 +101,11 @@ def test_the_watchdog_is_fast_enough_and_not_faster_than_a_stalled_card(unit: Un
     assert 10 < int(unit.get("Service", "WatchdogSec")) <= 30
 
 
+def test_a_slow_start_is_not_cut_short(unit: Unit) -> None:
+    """F1: a start that is ended before it is done begins again for ever; a card that stalls makes it take minutes."""
+    assert 120 <= int(unit.get("Service", "TimeoutStartSec"))
+
+
 def test_only_devices_of_the_venue_are_allowed(unit: Unit) -> None:
     """Pins, serial lines, I2C and HID: nothing else."""
     allowed = {value.removesuffix(" rw") for value in unit.values("DeviceAllow")}

@@ -1,16 +1,19 @@
 """The service under a real systemd: a small Debian, started in qemu, in which `prove.py` installs, breaks and upgrades.
 
-    python tests/machine/machine.py FOLDER                by `make machine`; FOLDER keeps the Debian for the next time
-    python tests/machine/machine.py FOLDER --container    in systemd-nspawn instead: a minute or two, no devices
+    python tests/machine/machine.py FOLDER                by `make machine-devices`; FOLDER keeps the Debian
+    python tests/machine/machine.py FOLDER --container    by `make machine`: in systemd-nspawn, minutes, no devices
+        --suite bookworm|trixie --arch amd64|arm64        arm64 in the container only
 
-Needs root, debootstrap and qemu-system-x86 or systemd-container. qemu emulates the processor: it takes most of an hour,
-and its times are no forecast; MACHINE_KVM=1 uses the machine's own, where that works. The release archive is the one
-that `make bundle` made; two more are made of it, a newer version and one that crashes.
+Needs root, debootstrap and qemu-system-x86 or systemd-container; for arm64 elsewhere qemu-user-static too. An emulated
+processor takes most of an hour, and its times are no forecast; MACHINE_KVM=1 uses the machine's own, where that works.
+The release archive is the one that `make bundle` made; two more are made of it, a newer version and one that crashes.
 """
 
+import argparse
 import base64
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -19,12 +22,16 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-PACKAGES = "systemd,systemd-sysv,udev,dbus,kmod,python3,python3-venv,linux-image-amd64,procps,mosquitto,util-linux"
+PACKAGES = "systemd,systemd-sysv,udev,dbus,kmod,python3,python3-venv,procps,mosquitto,util-linux"
+PROOF = Path("srv/prove")  # in the machine
+# Raspberry Pi OS has python3-lgpio, Debian has not, and PyPI no wheel of it for Python 3.13: it is made of its source.
+TO_MAKE_LGPIO = "gcc,libc6-dev,swig,python3-dev,python3-pip,python3-setuptools"
+LGPIO = "lgpio==0.2.2.0"
 SERVICE = """[Unit]
 After=multi-user.target mosquitto.service
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/python3 /root/prove/prove.py
+ExecStart=/usr/bin/python3 /{proof}/prove.py
 StandardOutput=append:{console}
 StandardError=append:{console}
 TimeoutStartSec=infinity
@@ -32,65 +39,130 @@ TimeoutStartSec=infinity
 WantedBy=default.target
 """
 LINE = "root=/dev/vda rw console=ttyS0 quiet systemd.mask=serial-getty@ttyS0.service"  # a login would hang up the line
+# An emulated processor starts Python in a minute, and the emulator of arm64 programs cannot mount credentials.
+SLOW = "[Service]\nTimeoutStartSec=900\nWatchdogSec=120\n"
+WITHOUT_CREDENTIALS = "[Service]\nLoadCredential=\nImportCredential=\n"
+FOREIGN = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")  # how the kernel is told which emulator runs arm64 programs
 
 
 def main() -> int:
-    contained = "--container" in sys.argv
-    needed = ("debootstrap", "systemd-nspawn") if contained else ("debootstrap", "qemu-system-x86_64", "mkfs.ext4")
-    missing = [name for name in needed if shutil.which(name) is None]
-    if os.geteuid() != 0 or missing:
-        print(f"skipped: needs root and {', '.join(needed)} (apt: debootstrap qemu-system-x86 systemd-container)")
+    parser = argparse.ArgumentParser(description="The service under a real systemd.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--container", action="store_true")
+    parser.add_argument("--suite", choices=("bookworm", "trixie"), default="bookworm")
+    parser.add_argument("--arch", choices=("amd64", "arm64"), default="amd64")
+    asked = parser.parse_args()
+    why = cannot(asked)
+    if why:
+        print(f"skipped: {why}")
         return 0
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    debian = folder / "debian"
-    if not (debian / "boot").is_dir() or not list((debian / "boot").glob("vmlinuz-*")):
-        subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", debian], check=True)
-    furnish(debian, "/root/prove/console" if contained else "/dev/ttyS0")
-    if contained:
-        return judge(contain(debian, folder / "container"), devices=False)
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    debian = bootstrapped(asked)
+    furnish(debian, f"/{PROOF}/console" if asked.container else "/dev/ttyS0")
+    if foreign(asked) or not asked.container:
+        hamper(debian, "slow", "venue-gateway.service.d", SLOW)
+    if foreign(asked):
+        hamper(debian, "no-credentials", "service.d", WITHOUT_CREDENTIALS)
+    if asked.container:
+        return judge(contain(debian, asked.folder / f"container-{debian.name}"), devices=False)
+    (debian / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 1\n")
     install_before(debian)
-    disk = folder / "disk.img"
+    disk = asked.folder / "disk.img"
     disk.unlink(missing_ok=True)
     subprocess.run(["truncate", "-s", "4G", disk], check=True)
     subprocess.run(["mkfs.ext4", "-q", "-d", debian, disk], check=True)
     return judge(boot(debian, disk), devices=True)
 
 
+def cannot(asked: argparse.Namespace) -> str:
+    """Why this machine cannot do what is asked; empty when it can."""
+    needed = ("debootstrap", *(("systemd-nspawn",) if asked.container else ("qemu-system-x86_64", "mkfs.ext4")))
+    if os.geteuid() != 0 or any(shutil.which(name) is None for name in needed):
+        return f"needs root and {', '.join(needed)} (apt: debootstrap qemu-system-x86 systemd-container)"
+    if foreign(asked):
+        return emulate() if asked.container else "arm64 is proved in a container: --container"
+    return ""
+
+
+def foreign(asked: argparse.Namespace) -> bool:
+    return asked.arch == "arm64" and platform.machine() != "aarch64"
+
+
+def emulate() -> str:
+    """Lets the kernel start arm64 programs in the emulator; why not, when it cannot."""
+    registry = Path("/proc/sys/fs/binfmt_misc")
+    if not FOREIGN.exists():
+        return "needs qemu-user-static (apt) to run arm64 programs"
+    if not (registry / "register").exists():
+        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", registry], check=False)
+    if not (registry / "register").exists():
+        return "this kernel has no binfmt_misc to run arm64 programs with"
+    if not (registry / "qemu-aarch64").exists():
+        (registry / "register").write_text(FOREIGN.read_text().strip())
+    return ""
+
+
+def bootstrapped(asked: argparse.Namespace) -> Path:
+    """The Debian asked for, made once."""
+    debian = asked.folder / f"{asked.suite}-{asked.arch}{'' if asked.container else '-kernel'}"
+    if not debian.is_dir():
+        without_lgpio = (asked.suite, asked.arch) == ("trixie", "arm64")
+        packages = [PACKAGES, TO_MAKE_LGPIO if without_lgpio else "", "" if asked.container else "linux-image-amd64"]
+        begun = debian.with_name(f"{debian.name}.begun")
+        shutil.rmtree(begun, ignore_errors=True)
+        options = ("--variant=minbase", f"--arch={asked.arch}", f"--include={','.join(filter(None, packages))}")
+        subprocess.run(["debootstrap", *options, asked.suite, begun], check=True)
+        if without_lgpio:
+            make_lgpio(begun)
+        begun.rename(debian)
+    return debian
+
+
+def make_lgpio(debian: Path) -> None:
+    """Puts the pins' library where python3-lgpio of Raspberry Pi OS has it: lgpio.py and its extension beside it."""
+    fetch = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=:all:", LGPIO)
+    subprocess.run([*fetch, "-d", debian / "srv"], check=True)
+    install = "python3 -m pip install --no-index --no-build-isolation --target /usr/lib/python3/dist-packages"
+    made = ["chroot", debian, "sh", "-c", f"PYPI=1 {install} /srv/lgpio-*.tar.gz"]  # PYPI: with the C library in it
+    subprocess.run(made, check=True)
+
+
 def furnish(debian: Path, console: str) -> None:
     """Three releases, the proof, and a service that runs it at each boot."""
-    place = debian / "root/prove"
+    place = debian / PROOF
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     shutil.copy(HERE / "prove.py", place)
     release = max((ROOT / "build").glob("venue-gateway-*/"), key=lambda path: path.stat().st_mtime)
     made = place / "venue-gateway-0.1.0"
     shutil.copytree(release, made)
-    for wheel in (made / "wheels").iterdir():  # another machine's
-        if "aarch64" in wheel.name or "cp313" in wheel.name:
-            wheel.unlink()
     renumbered(made, "0.1.0", {})
     for version, changed in (("0.1.1", {}), ("0.1.2", {"gateway/run.py": "raise SystemExit(1)\n"})):
         copy = place / f"venue-gateway-{version}"
         shutil.copytree(made, copy)
         renumbered(copy, version, changed)
     unit = debian / "etc/systemd/system/prove.service"
-    unit.write_text(SERVICE.format(console=console))
+    unit.write_text(SERVICE.format(console=console, proof=PROOF))
     wants = debian / "etc/systemd/system/default.target.wants/prove.service"
     wants.parent.mkdir(parents=True, exist_ok=True)
     wants.unlink(missing_ok=True)
     wants.symlink_to("../prove.service")
     for leftover in ("opt/venue-gateway", "var/lib/venue-gateway", "etc/venue-gateway"):  # of the last time
         shutil.rmtree(debian / leftover, ignore_errors=True)
-    (debian / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 1\n")
+
+
+def hamper(debian: Path, name: str, drop_in: str, text: str) -> None:
+    """Tells the proof, and the services, what is different on an emulated processor."""
+    (debian / PROOF / name).touch()
+    folder = debian / "etc/systemd/system" / drop_in
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.conf").write_text(text)
 
 
 def install_before(debian: Path) -> None:
     """Unpacking takes minutes on an emulated processor: it is done here, by the same install.sh, in the folder."""
     shutil.rmtree(debian / "opt/venue-gateway", ignore_errors=True)
-    there = (
-        "mount -t proc proc /proc && mkdir -p /run/systemd/system && exec /root/prove/venue-gateway-0.1.0/install.sh"
-    )
+    there = f"mount -t proc proc /proc && mkdir -p /run/systemd/system && exec /{PROOF}/venue-gateway-0.1.0/install.sh"
     subprocess.run(
         ["unshare", "--mount", "chroot", debian, "sh", "-c", there],
         env=os.environ | {"SYSTEMCTL": "/bin/true"},
@@ -164,11 +236,11 @@ def contain(debian: Path, root: Path) -> str:
     """What the proof says in a container, on a copy of the Debian. Devices and clock are the host's: left out."""
     shutil.rmtree(root, ignore_errors=True)
     subprocess.run(["cp", "-a", debian, root], check=True)
-    (root / "root/prove/no-devices").touch()
+    (root / PROOF / "no-devices").touch()
     command = ["systemd-nspawn", "-D", root, "--boot", "--register=no", "--keep-unit", "--private-network", "--quiet"]
     for _boot in range(2):  # a reboot ends it
-        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=1200, check=False)
-    console = (root / "root/prove/console").read_text(errors="replace")
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=7200, check=False)
+    console = (root / PROOF / "console").read_text(errors="replace")
     print(console)
     return console
 

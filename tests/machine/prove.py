@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-HERE = Path("/root/prove")
+HERE = Path(__file__).parent
 UNIT = "venue-gateway.service"
+PATIENCE = 10 if (HERE / "slow").exists() else 1  # where the processor is emulated
 STATE = Path("/var/lib/venue-gateway")
 PASSWORD = "correct horse"
 VENUE = """
@@ -45,6 +46,9 @@ port = 1883
 user = "venue"
 password_file = "$CREDENTIALS_DIRECTORY/secret_mqtt.password"
 """
+WITHOUT_CREDENTIALS = (HERE / "no-credentials").exists()
+if WITHOUT_CREDENTIALS:
+    VENUE = VENUE.replace("$CREDENTIALS_DIRECTORY/secret_mqtt.password", "/etc/venue-gateway/mqtt.password")
 PROBE = """
 import ctypes, errno, json, mmap, os, socket, subprocess, sys
 def of(act):
@@ -88,7 +92,7 @@ def until(condition: Callable[[], object], limit_s: float, what: str) -> float:
     """Seconds that it took."""
     began = time.monotonic()
     while not condition():
-        if time.monotonic() - began > limit_s:
+        if time.monotonic() - began > limit_s * PATIENCE:
             raise AssertionError(
                 f"not within {limit_s} s: {what}; {run('journalctl', '-u', UNIT, '-n', '15', code=None)}"
             )
@@ -113,7 +117,9 @@ def current() -> str:
 
 
 def install(version: str, *words: str, code: int = 0) -> str:
-    return run(HERE / f"venue-gateway-{version}" / "install.sh", *words, code=code, HEALTH_S="8")
+    return run(
+        HERE / f"venue-gateway-{version}" / "install.sh", *words, code=code, HEALTH_S="8", START_S=str(90 * PATIENCE)
+    )
 
 
 # ---- what is proved, in this order ---------------------------------------------------------------------------------
@@ -128,8 +134,9 @@ def installs_without_network() -> None:
 
 def starts_with_a_configuration() -> str:
     Path("/etc/venue-gateway/venue.toml").write_text(VENUE)
-    Path("/etc/venue-gateway/secrets/mqtt.password").write_text(PASSWORD)
-    run("chgrp", "venue-gateway", "/etc/venue-gateway/venue.toml")
+    for name in ("secrets/mqtt.password", "mqtt.password"):
+        Path("/etc/venue-gateway", name).write_text(PASSWORD)
+    run("chgrp", "venue-gateway", "/etc/venue-gateway/venue.toml", "/etc/venue-gateway/mqtt.password")
     began = time.monotonic()
     run("systemctl", "enable", "--now", UNIT)
     took = time.monotonic() - began
@@ -137,8 +144,9 @@ def starts_with_a_configuration() -> str:
     return f"ready after {took:.2f} s, {show('MemoryCurrent')} bytes in its group"
 
 
-def credential_reaches_the_broker() -> None:
+def credential_reaches_the_broker() -> str:
     until(lambda: status()["brokers"].get("mqtt", {}).get("state") == "connected", 60, "connected with the password")
+    return "in a plain file: no credentials in this emulator" if WITHOUT_CREDENTIALS else ""
 
 
 def sandbox_allows_the_venue_and_nothing_else() -> str:
@@ -255,20 +263,20 @@ def a_reload_keeps_the_process() -> None:
 
 
 def a_missing_folder_of_secrets_is_made_again() -> None:
-    Path("/etc/venue-gateway/secrets").rename("/root/secrets")
+    Path("/etc/venue-gateway/secrets").rename(HERE / "secrets")
     run("systemctl", "restart", UNIT)
     assert active()
     run("rm", "-rf", "/etc/venue-gateway/secrets")
-    Path("/root/secrets").rename("/etc/venue-gateway/secrets")
+    (HERE / "secrets").rename("/etc/venue-gateway/secrets")
     run("systemctl", "restart", UNIT)
 
 
 def a_record_that_root_brings_back_is_its_own() -> None:
     """A backup, and its way back by hand, as the documents say: the service starts on it, under a new key."""
     before = status()["last_event"]
-    run("venue-gateway", "journal", "backup", "/root/record.tgz")
+    run("venue-gateway", "journal", "backup", HERE / "record.tgz")
     run("systemctl", "stop", UNIT)
-    run("venue-gateway", "journal", "restore", "/root/record.tgz", "--yes")
+    run("venue-gateway", "journal", "restore", HERE / "record.tgz", "--yes")
     run("systemctl", "start", UNIT)
     assert status()["last_event"] > before - 1
     assert "no trouble" in run("venue-gateway", "--lang", "en", "status")
@@ -318,8 +326,9 @@ def an_exam_freezes_it() -> None:
 
 def it_starts_by_itself_after_a_boot() -> str:
     until(active, 60, "active")
-    monotonic_us = int(show("ActiveEnterTimestampMonotonic"))
-    return f"ready {monotonic_us / 1e6:.1f} s after the kernel, without any network interface"
+    boot_us = int(run("systemctl", "show", "--property", "UserspaceTimestampMonotonic", "--value"))
+    ready_us = int(show("ActiveEnterTimestampMonotonic"))
+    return f"ready {(ready_us - boot_us) / 1e6:.1f} s after systemd, without any network interface"
 
 
 def it_is_removed_and_keeps_the_record() -> None:
