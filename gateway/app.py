@@ -32,7 +32,7 @@ from gateway.lending import Desk, same_port
 from gateway.machine import certificates
 from gateway.machine.platform import board_serial
 from gateway.machine.record_findings import brought_back
-from gateway.moment import Clock, Moment
+from gateway.moment import NANO, Clock, Moment
 from gateway.notify import Notifier
 from gateway.outfit import Outfit
 from gateway.payloads import Origin
@@ -102,7 +102,9 @@ class App:
         )
         if changed is not None:
             self._waiting = changed.sha256 if changed.why is None else None
-            self.out.session(on=True)  # or the file would be taken before the engine has looked at the calendar
+            self.out.session(
+                now.wall_ns / NANO
+            )  # or the file would be taken before the engine has looked at the calendar
             self._inbox.tell(changed)
         self._build_workers()
         if loaded is None or not loaded.partial:  # of a broken file nobody can tell whom it would have named
@@ -197,9 +199,10 @@ class App:
             self._inbox.tell(Tick(now))
             self._watch_card(now)
             self._retire()
-            if self.out.in_session or in_session:
-                self._alive.put(now, last=not self.out.in_session)
-            in_session = self.out.in_session
+            until_s = self.out.session_until
+            if until_s is not None or in_session:
+                self._alive.put(now, until_s, last=until_s is None)
+            in_session = until_s is not None
             if self._waiting is not None and not in_session:
                 self._waiting = None
                 self.reloading.set()
@@ -223,8 +226,8 @@ class App:
         end(self._engine_workers, 1.0)
         self._forget()
         end([*pumps, *self._workers_of(*SINKS)], 1.5)
-        if self.out.in_session:
-            self._alive.put(self.clock.now(), last=True)
+        if self.out.session_until is not None:
+            self._alive.put(self.clock.now(), self.out.session_until, last=True)
         end([*self._writers, *self._played], 1.2)
         self.directory.close()
         self._notifier.close()
@@ -237,7 +240,7 @@ class App:
         """
         if self._loaded is None:
             return
-        if self.out.in_session and self._must_wait(self._loaded.path):
+        if self.out.session_until is not None and self._must_wait(self._loaded.path):
             return
         loaded = settings.load(self._loaded.path, self.state)
         self._tell_configuration(loaded)
@@ -308,7 +311,7 @@ class App:
 
         Raises Refused in a session: then no instrument is taken off its line.
         """
-        if self.out.in_session:
+        if self.out.session_until is not None:
             raise Refused(say("not in a session: {verb} is refused until it is over", verb="lend"))
         sources = self._sources
         found = next((source for source in sources.values() if port and same_port(source.port, port)), None)

@@ -11,6 +11,7 @@ from gateway.calendar import Calendar
 from gateway.configuration import last_good, settings
 from gateway.configuration.config import Config
 from gateway.configuration.settings import Loaded
+from gateway.journal.alive import session_goes_on
 from gateway.moment import Moment
 from gateway.values import ConfigurationWaits
 
@@ -24,14 +25,15 @@ def urgent(given: Config, before: Config) -> str | None:
 def load(path: Path, state: Path, now: Moment) -> tuple[Loaded, ConfigurationWaits | None]:
     """What a start runs on, and what is to be told of a file that was changed in a session.
 
-    Whether a session is on says the file that was in force. Without one, or when the file given is not whole, it is
-    as ever. Raises ConfigError.
+    Whether a session is on says the file that was in force, and beyond that the last sign of life: an order may have
+    moved its end. Without such a file, or when the one given is not whole, it is as ever. Raises ConfigError.
     """
     given = settings.check(path)
     before = next((settings.check_bytes(data, path) for data in last_good.recall(state)[:1]), None)
     if not given.good or given.config is None or before is None or not before.good or before.config is None:
         return settings.load(path, state), None
-    if given.sha256 == before.sha256 or Calendar(before.config).span("session", now) is None:
+    on = Calendar(before.config).span("session", now) is not None or session_goes_on(state, now)
+    if given.sha256 == before.sha256 or not on:
         return settings.load(path, state), None
     told = ConfigurationWaits(given.sha256, urgent(given.config, before.config), now)
     if told.why is not None:

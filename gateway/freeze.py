@@ -9,6 +9,7 @@ from gateway.calendar import Calendar
 from gateway.catalogue import say
 from gateway.configuration import armed, last_good, settings
 from gateway.configuration.config import Config
+from gateway.journal.alive import session_goes_on
 from gateway.moment import ClockState, Moment, system_clock
 
 FREE, FROZEN = 0, 1
@@ -25,6 +26,8 @@ def frozen_main(args: argparse.Namespace) -> int:
     configs = [armed.merge(file.usable, args.state) for file in files if file.usable is not None]
     found = (why_frozen(each.config, now, custody_ended=each.custody_ended) for each in configs)
     why = next((each for each in found if each is not None), None)
+    if why is None and session_goes_on(args.state, now):
+        why = say("a session is on: its end was moved by order")
     if args.json:
         print(json.dumps({"frozen": why is not None, "why": why}, ensure_ascii=False))
     else:

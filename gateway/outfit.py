@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.assembly import Plan
-from gateway.calendar import Calendar
 from gateway.configuration.config import Mqtt
 from gateway.configuration.consistency.far_sides import HERE
-from gateway.day.stages import Stage, stage
 from gateway.inbox import Inbox
 from gateway.journal.chain import Identity
 from gateway.journal.minutes_reader import MinutesReader
@@ -143,8 +141,8 @@ class Outfit:
         exporter = metrics.Exporter(self._tell, self._clock, lambda: [sink.known() for sink in self._platforms])
         return [Worker("metrics", metrics.MetricsServer(exporter, settings.port).run)]
 
-    def _in_session(self, now: Moment) -> bool:
-        return stage(Calendar(self._plan().config), now) is Stage.SESSION
+    def _in_session(self, _now: Moment) -> bool:
+        return self._out.session_until is not None  # as the engine knows it: an order may have moved the end
 
     def pump(self, name: str, broker: Mqtt) -> MqttPump:
         writer = self._out.readings_writer if broker.readings and name == "mqtt" else None

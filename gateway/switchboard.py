@@ -53,7 +53,7 @@ class Switchboard:
         self._started = clock.now()
         self.pumps: Mapping[str, MqttPump] = {}  # replaced as a whole, never changed
         self.beats = 0
-        self.in_session = False  # read by the application: then nothing is exchanged
+        self.session_until: float | None = None  # as in the next; read by the application: then nothing is exchanged
         self.retired: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._notifier = notifier
         self._pulse = Pulse()
@@ -134,8 +134,8 @@ class Switchboard:
         """A calibrator is on this microphone until then; None: no more."""
         self.readings_writer.configure(lambda maker: maker.hold(device, until, "calibration"))
 
-    def session(self, *, on: bool) -> None:
-        self.in_session = on
+    def session(self, until_s: float | None) -> None:
+        self.session_until = until_s
 
     def alive(self) -> None:
         """The engine has taken a tick: nothing else feeds systemd's watchdog, and nothing while another loop hangs."""

@@ -94,6 +94,7 @@ class Recorder:
         self.beats = 0
         self.failing = False
         self.in_session = False
+        self.session_until: float | None = None
 
     def event(self, event: Event, snapshot: bytes) -> None:
         self.made.append(event)
@@ -142,8 +143,8 @@ class Recorder:
     def calibrating(self, device: str, until: Moment | None) -> None:
         self.paths.append(("calibrating", (device, until)))
 
-    def session(self, *, on: bool) -> None:
-        self.in_session = on
+    def session(self, until_s: float | None) -> None:
+        self.session_until, self.in_session = until_s, until_s is not None
 
     def card(self) -> dict[str, Any]:
         return {"commits_a_minute": 15.0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from kit_engine import VENUE
 
 from gateway import changes
 from gateway.configuration import settings
+from gateway.journal.alive import AliveWriter, session_goes_on
 from gateway.moment import NANO, Moment
 
 URGENT = '\n[change]\ncannot_wait = "order 12"\n'
@@ -45,3 +47,31 @@ def test_a_start_in_a_session(
     assert taken == (loaded.sha256 == settings.check(path).sha256)
     assert told == (None if change is None else ("waits" if change.why is None else "urgent", change.why))
     assert loaded.sha256 == again.sha256  # the next start decides the same
+
+
+@pytest.mark.parametrize(
+    ("until", "waits"),
+    [
+        (datetime(2026, 6, 7, 11, 45, tzinfo=ZONE), True),
+        (datetime(2026, 6, 7, 11, 31, tzinfo=ZONE), False),
+        (None, False),
+    ],
+)
+def test_a_start_in_the_extra_time(until: datetime | None, waits: bool, tmp_path: Path) -> None:
+    """A session that goes on by order is a session, for a changed file and for an upgrade; only the last sign of life
+    knows of it before the record is open.
+    """
+    path, state = tmp_path / "venue.toml", tmp_path / "state"
+    path.write_text(VENUE)
+    settings.load(path, state)
+    now = Moment(round(AFTER.timestamp()) * NANO, NANO)
+    writer, stop = AliveWriter(state), threading.Event()
+    writer.put(now, None if until is None else until.timestamp())
+    stop.set()
+    writer.run(stop)
+    path.write_text(VENUE + "# changed\n")
+    loaded, change = changes.load(path, state, now)
+
+    assert waits == (change is not None) == (loaded.sha256 != settings.check(path).sha256)
+    assert waits == session_goes_on(state, now)
+    assert not session_goes_on(tmp_path / "nowhere", now)

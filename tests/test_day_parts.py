@@ -292,9 +292,10 @@ def test_two_sessions_of_one_name_are_told() -> None:
 def test_the_last_sign_of_life(tmp_path: Path) -> None:
     """At most one in two seconds, but always the last one; a damaged file is none."""
     writer = AliveWriter(tmp_path)
+    end_s = NOW.after(90).wall_ns / NANO
     for second in (0.0, 0.5, 1.0):
-        writer.put(NOW.after(second))
-    writer.put(NOW.after(1.5), last=True)
+        writer.put(NOW.after(second), end_s)
+    writer.put(NOW.after(1.5), end_s, last=True)
     stop = threading.Event()
     stop.set()
     writer.run(stop)

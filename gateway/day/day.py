@@ -106,7 +106,7 @@ class Day:
 
     def start(self, now: Moment) -> None:
         """The program begins: what it missed of a session is lost time."""
-        self._venue.out.session(on=stage(self._venue.points.calendar, now) is Stage.SESSION)
+        self._tell_session(now)
         last, self.last_sign = self.last_sign, None
         if last is not None:
             self._venue.find_all(list(self.lost.resumed(last, now)))
@@ -138,7 +138,7 @@ class Day:
     def _stages(self, now: Moment) -> Iterator[Finding]:
         found = stage(self._venue.points.calendar, now)
         before, self._stage = self._stage, found
-        self._venue.out.session(on=found is Stage.SESSION)
+        self._tell_session(now)
         if found is Stage.SESSION and before is not found:
             yield from self._enabled(now)
         if before not in (None, found):
@@ -146,6 +146,11 @@ class Day:
             yield self._record(
                 STAGE_PAGE, now, both(STAGE, stage=both(STAGE_WORDS[found])), found.value, details, details
             )
+
+    def _tell_session(self, now: Moment) -> None:
+        """Whether one is on, and until when: an order may have moved its end."""
+        span = self._venue.points.calendar.span("session", now)
+        self._venue.out.session(None if span is None or span.end is None else span.end.timestamp())
 
     def _enabled(self, now: Moment) -> Iterator[Finding]:
         """A session begins: what somebody has shelved before it comes back."""
