@@ -6,6 +6,7 @@ Of ISA-18.2 in English, of Chinese exam administration and alarm standards in Ch
 from __future__ import annotations
 
 from gateway.catalogue import N_, Said, say
+from gateway.day.wording import DUTIES
 
 STATES: dict[str, str] = {
     "normal": N_("normal"),
@@ -167,8 +168,27 @@ SCREENED: dict[str, str] = {
     "over": N_("over the threshold"),
     "implausible": N_("implausible"),
 }
+# What is entered with `log`, beside the duties.
+ENTRIES: dict[str, str] = {
+    "scene-sealed": N_("scene sealed"),
+    "custody-moved": N_("custody moved"),
+    "incident": N_("incident"),
+    "acceptance-begun": N_("acceptance begun"),
+    "acceptance": N_("acceptance"),
+    "disinfection-start": N_("disinfection began"),
+    "disinfection-end": N_("disinfection ended"),
+    "ventilation-start": N_("airing began"),
+    "ventilation-end": N_("airing ended"),
+    "session-held": N_("session held"),
+    "session-resumed": N_("session resumed"),
+    "session-moved": N_("session moved"),
+    "evacuation": N_("evacuation"),
+    "evacuation-over": N_("evacuation over"),
+    "seal-record": N_("record sealed"),
+    "second-measurement": N_("second measurement"),
+}
 _ALL = STATES | TRANSITIONS | SEVERITIES | CONTACTS | LINKS | CAUSES | REASONS | WHENS | CLOCKS | QUALITIES
-_ALL |= SEALS | WEEKDAYS
+_ALL |= SEALS | WEEKDAYS | DUTIES | ENTRIES
 
 
 def word(code: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway import vocabulary
 from gateway.accept import alarms
 from gateway.accept.alarms import Far
 from gateway.accept.plausible import plausible
@@ -19,7 +20,8 @@ from gateway.configuration.consistency.times import times
 from gateway.day.airing import judge
 from gateway.day.incidents import Stands, chosen, prefilled
 from gateway.day.lost_report import lines, totals
-from gateway.day.wording import INCIDENTS
+from gateway.day.entries import ENTRIES
+from gateway.day.wording import DUTIES, INCIDENTS
 from gateway.errors import Refused
 from gateway.journal.alive import AliveWriter, read_alive
 from gateway.moment import NANO, Moment
@@ -74,6 +76,11 @@ def test_an_incident_lists_all_twelve_kinds() -> None:
     assert "fire" == chosen(None, prefilled([Stands("fire-1", "fire")]))
     with pytest.raises(Refused, match="name the kind"):
         chosen(None, sensed)
+
+
+def test_every_entry_has_words() -> None:
+    """What was entered is said in people's words, not in the command's."""
+    assert set(ENTRIES) == DUTIES.keys() | vocabulary.ENTRIES.keys()
 
 
 @pytest.mark.parametrize(

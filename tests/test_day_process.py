@@ -160,7 +160,7 @@ def test_a_patrol_by_two_at_one_terminal(gateway: Gateway) -> None:
     until(lambda: entries(gateway, "patrol"), what="the entry")
 
     assert [] == before
-    assert "entered: patrol" in said
+    assert "entered: patrol round the paper room by two" in said
     assert "chen, zhou" == entries(gateway, "patrol")[-1]["by"]
 
 

@@ -28,6 +28,7 @@ from gateway.errors import Refused
 from gateway.moment import NANO, Moment
 from gateway.values import Command, ConfigurationWaits
 from gateway.venue import Venue
+from gateway.vocabulary import word
 
 AIRING_STEPS = ("disinfection-start", "disinfection-end", "ventilation-start", "ventilation-end")
 LOG, STAGE_PAGE = "log", "stage"  # pages that are never raised: where entries and stages are recorded
@@ -205,13 +206,13 @@ class Day:
         persons = entry.persons if duty is None else duty.persons
         by = self._pairs.join((kind, *sorted(said.items())), command, persons)
         if by is None:
-            text = say("noted; a second person must enter {kind} within 2 minutes", kind=kind)
+            text = say("noted; a second person must enter {kind} within 2 minutes", kind=word(kind))
             return {"entry": kind, "by": [command.by], "done": False, "text": text}
         self._venue.find_all(list(self._entries[kind](command, kind, by)))
         head = self._venue.book.chain.heads.get("custody")
         event = None if head is None else {"run": head.run, "seq": head.seq, "hash": head.hash}
         said_of = {"entry": kind, "by": list(by), "done": True, "custody": event}
-        return said_of | {"text": say("entered: {kind}", kind=kind)}
+        return said_of | {"text": say("entered: {kind}", kind=word(kind))}
 
     def tagged(self, contact: str, now: Moment) -> Iterator[Finding]:
         """A patrol's tag was touched."""
