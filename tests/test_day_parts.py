@@ -18,9 +18,9 @@ from gateway.configuration.config import Config
 from gateway.configuration.consistency.exam_day import exam_day
 from gateway.configuration.consistency.times import times
 from gateway.day.airing import judge
+from gateway.day.entries import ENTRIES
 from gateway.day.incidents import Stands, chosen, prefilled
 from gateway.day.lost_report import lines, totals
-from gateway.day.entries import ENTRIES
 from gateway.day.wording import DUTIES, INCIDENTS
 from gateway.errors import Refused
 from gateway.journal.alive import AliveWriter, read_alive
