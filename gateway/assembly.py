@@ -78,14 +78,13 @@ class Plan:
         instruments = {bound.name: Instrument(bound.every_s, bound.driver.points) for bound in self.devices}
         rules = rule_sets.build(self.config, instruments)
         calendar = Calendar(self.config, custody_ended=self.custody_ended)
-        return Health(devices, now), Points(Board(instruments, now), calendar, rules)
+        return Health(devices, now), Points(Board(instruments, now), calendar, rules, weather(self.config))
 
     def set_up(self, maker: MinuteMaker) -> None:
         """How often a sample of each device is due, what the weather sets aside, and what a noise event is."""
         noise = self.config.noise
         every_s = {bound.name: bound.every_s for bound in self.devices}
-        indoors = [name for name, table in self.config.device.items() if table.indoors]
-        maker.configure(every_s, Weather(indoors, noise.weather, noise.wind_above).reason, noise.event_rise)
+        maker.configure(every_s, weather(self.config).reason, noise.event_rise)
 
     def noise(self) -> NoiseSettings:
         """What the records of sound levels are made and judged by."""
@@ -156,6 +155,12 @@ class Plan:
 
     def sources(self, known: KnownUnits, tell: Callable[[object], None], clock: Clock) -> list[Source]:
         return build_sources(self.config, known.enter(self.devices), tell, clock)
+
+
+def weather(config: Config) -> Weather:
+    """When the weather makes outdoor sound levels no measurement, as this venue's gauges say."""
+    indoors = [name for name, table in config.device.items() if table.indoors]
+    return Weather(indoors, config.noise.weather, config.noise.wind_above)
 
 
 def left_behind(recovered: Recovered, latches: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from drivers.base import Quality
 from drivers.quantities import QUANTITIES, Stream
 from gateway.alarm.findings import Evidence, Finding
 from gateway.alarm.wording import (
+    IN_WEATHER,
     RULE_ABOVE,
     RULE_BELOW,
     RULE_INDICATIVE,
@@ -26,6 +28,7 @@ from gateway.board import Board, quantity_in, unit_of
 from gateway.calendar import Calendar, Span
 from gateway.catalogue import both
 from gateway.environment.aqi import Index
+from gateway.environment.noise_weather import Weather
 from gateway.moment import Moment
 from gateway.rules import Rule, Verdict, definition, judge, limits_in_force, measure, watch
 from gateway.values import Readings
@@ -34,8 +37,9 @@ from gateway.values import Readings
 class Points:
     """Owned by the engine's thread."""
 
-    def __init__(self, board: Board, calendar: Calendar, rules: Iterable[Rule]) -> None:
+    def __init__(self, board: Board, calendar: Calendar, rules: Iterable[Rule], weather: Weather | None = None) -> None:
         self.board = board
+        self.weather = weather or Weather()
         self.calendar = calendar
         self.rules = {rule.name: rule for rule in rules}
         self.verdicts: dict[str, Verdict] = {}
@@ -49,6 +53,7 @@ class Points:
     def take(self, message: Readings) -> None:
         for reading in message.readings:
             self.board.add(reading)
+            self.weather.learn(reading)
 
     def judge(self, now: Moment, confirmed: dict[str, bool]) -> Iterator[Finding]:
         """Every rule's verdict; `confirmed`: each alarm's condition so far."""
@@ -56,7 +61,19 @@ class Points:
             verdict = judge(rule, self.board, self.calendar, now, was=confirmed[rule.name])
             self.verdicts[rule.name] = verdict
             why = verdict.reason if verdict.span is None else None  # over because its hours are, not its cause
-            yield Finding(rule.name, verdict.signal, now, evidence(rule, verdict), Given(reason=why))
+            found = self._doubted(rule, evidence(rule, verdict), now)
+            yield Finding(rule.name, verdict.signal, now, found, Given(reason=why))
+
+    def _doubted(self, rule: Rule, evidence: Evidence, now: Moment) -> Evidence:
+        """A sound level in wind or rain is an alarm all the same, and says that it proves no excess (GB 3096)."""
+        quantity, device = quantity_in(rule.point), rule.point.partition("/")[0]
+        if quantity is None or QUANTITIES[quantity].kind != "noise" or evidence.value is None:
+            return evidence
+        weather = self.weather.at(device, now)
+        if weather is None:
+            return evidence
+        what = both(IN_WEATHER[weather], what=evidence.what)
+        return replace(evidence, what=what, details={"weather": weather})
 
     def names_of(self, stream: Stream) -> list[str]:
         """The points and statistics that belong to a stream."""

@@ -11,6 +11,7 @@ from typing import Any
 from drivers.base import Quality
 from gateway import rule_sets
 from gateway.alarm.book import Book
+from gateway.assembly import weather
 from gateway.board import Board, Instrument
 from gateway.calendar import Calendar
 from gateway.configuration.config import Config
@@ -180,7 +181,8 @@ class Bench:
         }
         instruments = {b.name: Instrument(b.every_s, b.driver.points) for b in bound}
         calendar = Calendar(self.config, custody_ended="custody" in self.out.retired)
-        points = Points(Board(instruments, self.now), calendar, rule_sets.build(self.config, instruments))
+        rules = rule_sets.build(self.config, instruments)
+        points = Points(Board(instruments, self.now), calendar, rules, weather(self.config))
         chain = Chain(origin.run, origin.venue, number, heads, self.identity)
         book = Book(chain, self.identity, origin, self.out)
         book.left = left

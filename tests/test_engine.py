@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from drivers.base import Quality
 from gateway.assembly import Plan
 from gateway.board import Board
 from gateway.calendar import Calendar
@@ -29,6 +30,8 @@ from gateway.values import (
     Inbound,
     LineHealth,
     Lost,
+    Reading,
+    Readings,
     RemoteSetting,
     SeenRetained,
     SinkState,
@@ -313,6 +316,35 @@ def test_a_clock_that_jumps_a_fortnight_changes_no_hold_and_no_statistic(bench: 
     event = next(e for e in bench.out.events if e["alarm"] == "leak-button")
     assert "2026-06-21" == event["time"][:10]
     assert bench.engine.points.board.seen("gate-noise/laeq_10s", bench.now).value == pytest.approx(70.0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("gauge", "indoors", "says"),
+    [
+        (("roof/wind_speed", 3.0, 4.9), False, None),
+        (("roof/wind_speed", 3.0, 5.1), False, "wind"),
+        (("roof/wind_speed", 3.0, 5.1), True, None),
+        (("roof/rain", 1.0, 1.2), False, "rain"),
+    ],
+)
+def test_an_excess_in_wind_or_rain_is_an_alarm_that_says_so(
+    tmp_path: Path, gauge: tuple[str, float, float], indoors: bool, says: str | None
+) -> None:
+    """E6: silence is worse than a level that proves nothing: the alarm is raised, and its words and details tell."""
+    text = VENUE.replace('place = "north gate"', f'place = "north gate"\nindoors = {str(indoors).lower()}')
+    text += '\n[device.roof]\ndriver = "renke_wind_speed"\nbus = "rs485"\naddress = 2\nevery = "5s"\n'
+    with_gauge = Bench(tmp_path, text)
+    point, *values = gauge
+    for value in values:
+        with_gauge.wait(1)
+        reading = Reading(point, value, Quality.GOOD, with_gauge.now)
+        with_gauge.engine.handle(Readings("roof", (reading,)))
+    with_gauge.level(70.0, 20)
+    (raised,) = [e for e in with_gauge.out.events if e["alarm"] == "noise-in-session"]
+
+    assert says == raised.get("details", {}).get("weather")
+    assert (says is not None) == ("proves no excess" in raised["text"]["en"])
+    assert 70.0 == raised["value"]
 
 
 def test_card_trouble_is_an_alarm_and_the_pumps_are_told(bench: Bench) -> None:

@@ -79,6 +79,10 @@ RULE_ABOVE = N_("{quantity} {value} {unit} is over the limit of {limit} {unit} (
 RULE_BELOW = N_("{quantity} {value} {unit} is under the limit of {limit} {unit} ({place})")
 RULE_WITHIN = N_("{quantity} {value} {unit}, limit {limit} {unit} ({place})")
 RULE_INDICATIVE = N_("{what}: indicative only, no excess of {set} is claimed")
+IN_WEATHER = {
+    "wind": N_("{what}; measured in too much wind, so it proves no excess"),
+    "rain": N_("{what}; measured in rain, so it proves no excess"),
+}
 DRILL_SAYS = N_("DRILL of the alarm {name}: nothing is wrong. For real it would say: {what}")
 RULE_SAYS_ABOVE = N_("{quantity} over the limit of {limit} {unit} ({place})")
 RULE_SAYS_BELOW = N_("{quantity} under the limit of {limit} {unit} ({place})")

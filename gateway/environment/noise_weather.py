@@ -21,7 +21,7 @@ _LEAST_MM = 0.05
 
 
 class Weather:
-    """Owned by the thread that makes the minute records; sees every reading of the environment in its order.
+    """Owned by one thread; sees every reading of the environment in its order.
 
     `indoors`: devices that no wind and no rain reach. `devices`: those that may speak of the weather; None: all.
     """
@@ -36,19 +36,28 @@ class Weather:
 
     def reason(self, reading: Reading) -> str | None:
         """Why this reading does not count, if the weather is why. Every reading is given to it, the weather's too."""
+        self.learn(reading)
         device, _, name = reading.point.partition("/")
         quantity = quantity_of(name)
-        if quantity in ("wind_speed", "rain") and (self._devices is None or device in self._devices):
-            self._learn(quantity, reading)
-        if quantity is None or QUANTITIES[quantity].kind != "noise" or device in self._indoors:
+        if quantity is None or QUANTITIES[quantity].kind != "noise":
             return None
-        if self._windy is not None and reading.at.seconds_since(self._windy) <= WIND_HOLDS_S:
+        return self.at(device, reading.at)
+
+    def at(self, device: str, now: Moment) -> str | None:
+        """Why what a sound level meter says at this moment does not count: "wind", "rain" or None."""
+        if device in self._indoors:
+            return None
+        if self._windy is not None and now.seconds_since(self._windy) <= WIND_HOLDS_S:
             return "wind"
-        if self._rained is not None and reading.at.seconds_since(self._rained) <= RAIN_HOLDS_S:
+        if self._rained is not None and now.seconds_since(self._rained) <= RAIN_HOLDS_S:
             return "rain"
         return None
 
-    def _learn(self, quantity: str, reading: Reading) -> None:
+    def learn(self, reading: Reading) -> None:
+        device, _, name = reading.point.partition("/")
+        quantity = quantity_of(name)
+        if quantity not in ("wind_speed", "rain") or not (self._devices is None or device in self._devices):
+            return
         value = reading.value
         if reading.quality is not Quality.GOOD or value is None or not math.isfinite(value):
             return
