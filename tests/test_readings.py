@@ -182,6 +182,15 @@ def test_a_cursor_alone_is_kept_and_makes_no_reading(venue: Venue) -> None:
     assert ([], newest) == (venue.reader.after(newest, 10), venue.reader.newest())
 
 
+def test_the_newest_place_is_known_without_the_card(venue: Venue) -> None:
+    """F9: sinks ask for it every two seconds, for years: beside the writer no file is looked at."""
+    venue.turn(51.0)
+    reader = ReadingsReader(venue.directory, venue.writer)
+
+    assert ReadingsReader(venue.directory).newest() == reader.newest() > 0
+    assert {} == reader._files._open
+
+
 def test_days(venue: Venue) -> None:
     """A file holds a day of the venue, not of Greenwich; old ones are unlinked whole once they are delivered."""
     venue.keep = Keep(days=2)

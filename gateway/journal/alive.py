@@ -12,12 +12,12 @@ from pathlib import Path
 
 from gateway.journal.files import write_durably
 from gateway.moment import NANO, ClockState, Moment
+from gateway.worker import idle_s
 
 log = logging.getLogger(__name__)
 
 FILE = "alive.json"
 EVERY_S = 2.0  # how far the last sign of life may lie before the end
-_IDLE_S = 0.5  # for noticing `stop`
 
 
 def read_alive(state: Path, now: Moment) -> Moment | None:
@@ -44,7 +44,7 @@ class AliveWriter:
 
     def __init__(self, state: Path) -> None:
         self._path = state / FILE
-        self._signs: queue.SimpleQueue[tuple[Moment, float | None]] = queue.SimpleQueue()
+        self._signs: queue.SimpleQueue[tuple[Moment, float | None] | None] = queue.SimpleQueue()
         self._last: tuple[Moment, float | None] | None = None
 
     def put(self, now: Moment, until_s: float | None, *, last: bool = False) -> None:
@@ -58,11 +58,15 @@ class AliveWriter:
             self._signs.put(self._last)
 
     def run(self, stop: threading.Event) -> None:
+        longest_s = idle_s(stop, lambda: self._signs.put(None))
         while not stop.is_set() or not self._signs.empty():
             try:
-                sign, until_s = self._signs.get(timeout=_IDLE_S)
+                put = self._signs.get(timeout=longest_s)
             except queue.Empty:
                 continue
+            if put is None:
+                continue
+            sign, until_s = put
             kept = {"ns": str(sign.wall_ns), "clock": sign.clock.value, "until": until_s}
             try:
                 write_durably(self._path, json.dumps(kept).encode())

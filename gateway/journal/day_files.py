@@ -41,6 +41,10 @@ class Memory(Protocol):
     @property
     def committed(self) -> int | None: ...
     @property
+    def newest(self) -> int | None: ...  # place of the newest readings; None: there were none in this run
+    @property
+    def newest_minutes(self) -> int | None: ...  # likewise of minute records
+    @property
     def generation(self) -> int: ...  # another one whenever a file was changed that was not `current`, or is now
 
 

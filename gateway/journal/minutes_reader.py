@@ -100,6 +100,8 @@ class MinutesReader:
 
     def newest(self) -> int:
         """The place of the newest records; 0 when there are none."""
+        if self._writer is not None and self._writer.newest_minutes is not None:
+            return self._writer.newest_minutes
         waiting = [b.place for b in self._memory() if b.minutes]
         try:
             return max([*waiting, *(span.high_place for _, span in self._spans()), 0])

@@ -88,6 +88,8 @@ class ReadingsWriter:
         self.lost = 0  # readings given up: memory was full, or undelivered files were too large
         self.commits = self.kept = 0  # so far, and the readings in them
         self.current: Path | None = None  # the file that is being written
+        self.newest: int | None = None  # place of the newest readings; None: there were none in this run
+        self.newest_minutes: int | None = None  # likewise of minute records
         self.sealed: Moment | None = None  # what was put before this is on the card or in `memory`
         self.committed: int | None = None  # no block after this place is on the card; None: not looked up yet
 
@@ -202,6 +204,8 @@ class ReadingsWriter:
             size -= oldest.size
             self.lost += oldest.count
         self.memory = tuple(memory)
+        self.newest = max((b.place for b in new if b.count), default=self.newest)
+        self.newest_minutes = max((b.place for b in new if b.minutes), default=self.newest_minutes)
         self.sealed = now
 
     def _forget_others(self, sinks: frozenset[str]) -> None:

@@ -59,6 +59,8 @@ class ReadingsReader:
 
     def newest(self) -> int:
         """The place of the newest block; 0 when there is none."""
+        if self._writer is not None and self._writer.newest is not None:
+            return self._writer.newest
         waiting = [b.place for b in self._memory() if b.count]
         return max([*waiting, *(self._newest_of(path) for path in self._latest()), 0])
 
