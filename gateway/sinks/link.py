@@ -12,13 +12,13 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -93,7 +93,7 @@ class Link:
         self._strange = False  # what came is not MQTT, or not of our version
         self._unanswered: dict[int, float] = {}  # packet id: when it was sent
         self._heard_at = time.monotonic()
-        self._json = _properties()
+        self._made_before: dict[int | None, Properties] = {}  # by `expires_s`; making them costs as much as sending
         self._client = self._made(settings, client_id, will, now)
         self._keepalive_s = min(LONGEST_KEEPALIVE_S, max(1, round(settings.keepalive)))
         try:
@@ -109,16 +109,16 @@ class Link:
 
         What is larger than the broker takes is answered in its place: it would end the connection over it.
         """
-        if self._largest is not None and len(publication.payload) + len(publication.topic) + HEADER > self._largest:
+        topic, payload, retain, expires_s = publication
+        if self._largest is not None and len(payload) + len(topic) + HEADER > self._largest:
             self._unsent += 1
             self._happenings.append(Acked(-self._unsent, PACKET_TOO_LARGE))
             return -self._unsent
         properties = None
         if self._v5:
-            properties = self._json
-            if publication.expires_s is not None:
-                properties = _properties(publication.expires_s)
-        topic, payload, retain, _ = publication
+            properties = self._made_before.get(expires_s)
+            if properties is None:
+                properties = self._made_before[expires_s] = _properties(expires_s)
         info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         self._unanswered[info.mid] = time.monotonic()
         return info.mid
@@ -200,7 +200,7 @@ class Link:
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
-        client.on_log = self._on_log
+        client.enable_logger(_Errors(self._complain))
         return client
 
     def _open(self, settings: config.Mqtt, now: Moment) -> None:
@@ -303,9 +303,19 @@ class Link:
             return
         self._happenings.append(Message(topic, bytes(message.payload), message.retain))
 
-    def _on_log(self, _c: Client, _u: Any, level: int, text: str) -> None:
-        if level == LogLevel.MQTT_LOG_ERR:
-            self._complaint = text
+    def _complain(self, text: str) -> None:
+        self._complaint = text
+
+
+class _Errors(logging.Logger):
+    """For paho, which tells nobody else of its errors. What it says of every packet is not even put into words."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__("paho", logging.ERROR)
+        self._tell = tell
+
+    def handle(self, record: logging.LogRecord) -> None:
+        self._tell(record.getMessage())
 
 
 def _limits() -> Properties:
