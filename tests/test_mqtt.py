@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from gateway.journal.chain import Chain, Identity, new_run
 from gateway.moment import Clock, ClockState, Moment, SystemClock
 from gateway.payloads import Origin
 from gateway.sinks.feeder import Feeder
+from gateway.sinks.link import Link, Publication
 from gateway.sinks.mqtt import MqttPump
 from gateway.values import Accepted, Event, Inbound, NotTaken, Reading, Readings, SeenRetained, SinkState
 from gateway.worker import Worker
@@ -568,6 +570,27 @@ def test_readings_arrive_live_first_and_none_is_left_out(venue: Venue, broker: B
         assert 60 == len(messages[0]["points"][0]["value"])
         assert 400 <= len(values)
         assert {"dB(A)"} == {p["unit"] for message in messages for p in message["points"]}
+
+
+def test_what_is_published_together_is_held_no_longer(broker: Broker) -> None:
+    """Packets wait for each other while a burst is made and not a moment longer, whatever ends it."""
+    settings = config.Mqtt(host="127.0.0.1", port=broker.port)
+    link = Link(settings, "burst", None, SystemClock().now())
+    sock: Any = link._client.socket()
+    with contextlib.closing(link), Listener(broker.port, described=False) as listener:
+        with contextlib.suppress(RuntimeError), link.together():
+            link.publish(Publication("exam/v1/zj-no1/environment/reading/a", b"1"))
+            link.publish(Publication("exam/v1/zj-no1/environment/reading/b", b"2"))
+
+            assert 1 == sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)
+
+            raise RuntimeError
+
+        assert 0 == sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)
+
+        until(lambda: [b"1", b"2"] == [each.payload for each in listener.heard])
+    with link.together():  # closed: nothing to hold, and nothing to complain of
+        pass
 
 
 def test_a_press_during_the_drain_arrives_at_once(venue: Venue, broker: Broker) -> None:

@@ -255,8 +255,11 @@ class MqttPump:
     # ---- sending -------------------------------------------------------------------------------------------------
 
     def _fill(self, link: Link, now: Moment) -> None:
-        while len(self._sent) < link.in_flight and self._send_next(link, now):
-            pass
+        if len(self._sent) >= link.in_flight or not self._send_next(link, now):
+            return
+        with link.together():  # but for the first, which may be a press
+            while len(self._sent) < link.in_flight and self._send_next(link, now):
+                pass
 
     def _send_next(self, link: Link, now: Moment) -> bool:
         """Publish the one thing that is most pressing; False when there is none."""
