@@ -292,6 +292,48 @@ def test_who_holds_readings_back(venue: Venue, sinks: set[str], thinned: bool) -
     assert "left" not in venue.writer._cursors
 
 
+def test_a_clock_that_nobody_has_set_ages_nothing(venue: Venue) -> None:
+    """E2: a dead battery clock that says 2035 costs no reading and no minute record."""
+    venue.keep = Keep(days=1, minute_days=30)
+    venue.start()
+    venue.turn(51.0)
+    venue.writer.advance("mqtt", venue.reader.newest())
+    venue.turn(52.0)
+    venue.writer.advance("mqtt", venue.reader.newest())
+    month = venue.directory / "minutes-2026-01.db"
+    month.touch()
+    venue.clock.at = Moment(START.wall_ns + 10 * 365 * 86_400 * 10**9, START.mono_ns, ClockState.UNSYNCHRONISED)
+    venue.turn(53.0)
+    stayed = (*venue.files(), month.exists())
+    venue.clock.at = replace(venue.clock.at.after(DAY_S), clock=ClockState.SYNCHRONISED)
+    venue.turn(54.0)
+
+    assert ("readings-2026-06-07.db", "readings-2036-06-04.db", True) == stayed
+    assert (["readings-2036-06-04.db", "readings-2036-06-05.db"], False) == (venue.files(), month.exists())
+
+
+def test_a_day_whose_minutes_cannot_be_kept_stays(venue: Venue) -> None:
+    """C6: what only its age would take waits for a month's file that can be written; it goes the day after."""
+    venue.keep = Keep(days=1)
+    venue.start()
+    venue.turn(51.0)
+    venue.writer.advance("mqtt", venue.reader.newest())
+    venue.turn(52.0)
+    venue.writer.advance("mqtt", venue.reader.newest())
+    in_the_way = venue.directory / "minutes-2026-06.db"
+    in_the_way.mkdir()
+    venue.clock.move(3 * DAY_S)
+    venue.turn(53.0)
+    stayed = venue.files()
+    in_the_way.rmdir()
+    venue.clock.move(DAY_S)
+    venue.turn(54.0)
+
+    assert "readings-2026-06-07.db" in stayed
+    assert "readings-2026-06-07.db" not in venue.files()
+    assert [] == venue.dropped
+
+
 def test_what_is_delivered_goes_before_what_is_owed(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     """C6: on a short card a newer day that every sink has is thinned before an older one that is owed."""
     monkeypatch.setattr(ageing, "_owed", lambda path, _: int("06-07" in path.name))
@@ -354,6 +396,11 @@ def test_inbox_is_bounded(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None
 
     assert [51.0, 52.0] == venue.values()
     assert 1 == venue.writer.lost
+    assert [("readings-2026-06-07.db", 1, 1, False)] == venue.dropped
+
+    venue.turn(54.0)
+
+    assert 1 == len(venue.dropped)
 
 
 def test_card_gone_and_back(venue: Venue) -> None:

@@ -56,18 +56,25 @@ class Ageing:
         self._directory, self._keep, self._clock, self._tell = directory, keep, clock, tell
         self.changes = 0  # of files: whoever remembers what is in them looks again
 
-    def age(self, today: date, current: Path | None, proven: int | None) -> int:
-        """What is too old or too much goes; the number of undelivered readings that were lost over it."""
+    def age(self, today: date | None, current: Path | None, proven: int | None) -> int:
+        """What is too old or too much goes; the number of undelivered readings that were lost over it.
+
+        `today` is None while nobody has set the clock: of such a clock no age can be told, and only bytes count.
+        """
+        if today is not None:
+            self._outlived(today, current, proven)
+        return self._go(current, proven, lambda: self._size() <= self._keep.bytes)
+
+    def _outlived(self, today: date, current: Path | None, proven: int | None) -> None:
         oldest = f"readings-{today - timedelta(days=self._keep.days)}.db"
-        lost = 0
         for path in self._days(current):
             if path.name < oldest and not _owed(path, proven):
-                lost += self._thin(path, proven)
+                self._thin(path, proven)
         oldest = f"minutes-{today - timedelta(days=self._keep.minute_days):%Y-%m}.db"
         for path in month_files(self._directory):
             if path.name < oldest:
+                log.info("event=minutes-aged file=%s", path.name)
                 self._unlink(path)
-        return lost + self._go(current, proven, lambda: self._size() <= self._keep.bytes)
 
     def demand_room(self, current: Path | None, proven: int | None) -> int:
         """Readings lost over having room on the card. Raises OSError (ENOSPC) when there is none to be made."""
@@ -101,12 +108,17 @@ class Ageing:
         return sum(path.stat().st_size for path in (*day_files(self._directory), *month_files(self._directory)))
 
     def _thin(self, path: Path, proven: int | None, *, early: bool = False) -> int:
-        """Keeps the minute records of a day; how many of its readings were undelivered."""
+        """Keeps the minute records of a day; how many of its readings were undelivered.
+
+        Where they cannot be kept the day stays as it is, unless the room is needed (`early`).
+        """
         count, owed = _count(path, 0), _owed(path, proven)
         kept = self._save_minutes(path)
+        if not kept and not early:
+            return 0
         self._unlink(path)
         log.warning("event=readings-thinned file=%s readings=%d undelivered=%d kept=%s", path.name, count, owed, kept)
-        if owed or early or not kept:
+        if owed or early:
             self._tell(Dropped(path.name, count, owed, kept, self._clock.now()))
         return owed
 

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 
 from gateway.environment.minute_maker import MinuteMaker
@@ -25,8 +25,8 @@ from gateway.journal.database import NewerSchema, Schema, Trust, is_damage, open
 from gateway.journal.day_files import day_files
 from gateway.journal.minutes_reader import replay
 from gateway.journal.readings_reader import ReadingsReader, last_row
-from gateway.moment import Clock, Moment
-from gateway.values import Readings, SetAside, StorageState
+from gateway.moment import Clock, ClockState, Moment
+from gateway.values import Dropped, Readings, SetAside, StorageState
 
 __all__ = ["Keep", "ReadingsReader", "ReadingsWriter"]
 
@@ -86,6 +86,7 @@ class ReadingsWriter:
         self._inbox: deque[Readings | tuple[str, int] | _Serve | Callable[[MinuteMaker], None]] = deque()
         self.memory: tuple[Block, ...] = ()  # not on the card yet, oldest first; replaced whole, so any thread may look
         self.lost = 0  # readings given up: memory was full, or undelivered files were too large
+        self._given_up = 0  # of them, those that no file and no minute record ever saw, and that were not told yet
         self.commits = self.kept = 0  # so far, and the readings in them
         self.current: Path | None = None  # the file that is being written
         self.newest: int | None = None  # place of the newest readings; None: there were none in this run
@@ -110,6 +111,7 @@ class ReadingsWriter:
         """Keep one answer of a device. While a commit hangs for very long the newest are given up, and counted."""
         if len(self._inbox) >= MOST_WAITING:
             self.lost += len(readings.readings)
+            self._given_up += len(readings.readings)
         elif readings.readings:
             self._inbox.append(readings)
 
@@ -152,6 +154,13 @@ class ReadingsWriter:
             self._failed(error)
         else:
             self._say(None)
+            self._tell_given_up()
+
+    def _tell_given_up(self) -> None:
+        """A commit that hung for very long is no error of the card's; what it cost is told when it has ended."""
+        count, self._given_up = self._given_up, 0
+        if count and self.current is not None:
+            self._tell(Dropped(self.current.name, count, count, False, self._clock.now()))
 
     def _look_up(self) -> None:
         """Where earlier runs ended. What cannot be read counts as nothing: places begin with the wall clock anyway."""
@@ -255,13 +264,11 @@ class ReadingsWriter:
         if opened.aside is not None:
             log.error("event=set-aside store=readings file=%s", opened.aside.name)
             self._tell(SetAside("readings", opened.aside.name, now))
-        self._age(now.local(self._zone).date())
+        today = now.local(self._zone).date() if now.clock is ClockState.SYNCHRONISED else None
+        self.lost += self._ageing.age(today, self.current, self._proven())
         return self._connection
 
     # ---- room on the card -------------------------------------------------------------------------------------
-
-    def _age(self, today: date) -> None:
-        self.lost += self._ageing.age(today, self.current, self._proven())
 
     def _proven(self) -> int | None:
         """The place up to which every sink has proof; None when there is no sink."""
