@@ -43,6 +43,7 @@ from gateway.sources.loans import Lender
 from gateway.state import StateDirectory
 from gateway.switchboard import Switchboard
 from gateway.values import ConfigurationState, ConfigurationWaits, SetAside, StorageState, Stored, Tick
+from gateway.vocabulary import word
 from gateway.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -312,7 +313,7 @@ class App:
         Raises Refused in a session: then no instrument is taken off its line.
         """
         if self.out.session_until is not None:
-            raise Refused(say("not in a session: {verb} is refused until it is over", verb="lend"))
+            raise Refused(say("not in a session: {verb} is refused until it is over", verb=word("lend")))
         sources = self._sources
         found = next((source for source in sources.values() if port and same_port(source.port, port)), None)
         return found if found is not None or self._simulation is None else sources.get(name)

@@ -187,8 +187,18 @@ ENTRIES: dict[str, str] = {
     "seal-record": N_("record sealed"),
     "second-measurement": N_("second measurement"),
 }
+# What a session forbids, by the command's word.
+VERBS: dict[str, str] = {
+    "shelve": N_("putting an alarm aside"),
+    "suppress": N_("suppressing an alarm"),
+    "remove": N_("taking an alarm out of service"),
+    "retire": N_("retiring"),
+    "test": N_("a test or drill"),
+    "calibrate": N_("a calibration"),
+    "lend": N_("lending a port"),
+}
 _ALL = STATES | TRANSITIONS | SEVERITIES | CONTACTS | LINKS | CAUSES | REASONS | WHENS | CLOCKS | QUALITIES
-_ALL |= SEALS | WEEKDAYS | DUTIES | ENTRIES
+_ALL |= SEALS | WEEKDAYS | DUTIES | ENTRIES | VERBS
 
 
 def word(code: object) -> str:

@@ -21,11 +21,12 @@ from gateway.day.airing import judge
 from gateway.day.entries import ENTRIES
 from gateway.day.incidents import Stands, chosen, prefilled
 from gateway.day.lost_report import lines, totals
+from gateway.day.stages import LOCKED
 from gateway.day.wording import DUTIES, INCIDENTS
 from gateway.errors import Refused
 from gateway.journal.alive import AliveWriter, read_alive
 from gateway.moment import NANO, Moment
-from tests.kit_engine import VENUE
+from tests.kit_engine import VENUE, Bench
 
 NOW = Moment(1_780_800_000 * NANO, 1_000 * NANO)
 
@@ -78,9 +79,26 @@ def test_an_incident_lists_all_twelve_kinds() -> None:
         chosen(None, sensed)
 
 
-def test_every_entry_has_words() -> None:
-    """What was entered is said in people's words, not in the command's."""
+def test_every_entry_and_every_refusal_has_words() -> None:
+    """What was entered, and what a session forbids, is said in people's words, not in the command's."""
     assert set(ENTRIES) == DUTIES.keys() | vocabulary.ENTRIES.keys()
+    assert vocabulary.VERBS.keys() == LOCKED | {"lend"}
+
+
+def test_an_entry_says_what_came_of_it(tmp_path: Path) -> None:
+    """Which incident the sensors made of it, whether an airing was enough: known where it is entered, at once."""
+    bench = Bench(tmp_path, VENUE + "[airing.room]\n")
+    bench.found_safe()
+    bench.wait(1)
+    bench.press()
+    said = [
+        bench.act("log", "", note="x", kind=kind, room="room")["text"]
+        for kind in ("incident", "ventilation-start", "ventilation-end")
+    ]
+
+    assert "leak of papers" in said[0]
+    assert "entered: airing began" == said[1]
+    assert "NOT ENOUGH" in said[2]
 
 
 @pytest.mark.parametrize(

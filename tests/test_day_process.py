@@ -192,7 +192,7 @@ def test_a_session_locks_what_changes_and_knows_its_lost_time(gateway: Gateway, 
     table = gateway.command("report", "lost-time")
 
     assert "not in a session" in refused
-    assert (False, True) == (lent["ok"], "lend" in lent["error"])
+    assert (False, True) == (lent["ok"], "lending a port" in lent["error"])
     assert (before, urgent) == (waiting, restarted)
     assert frozen
     assert "order 12" == entries(gateway, "configuration-urgent")[-1]["details"]["why"]

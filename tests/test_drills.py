@@ -230,7 +230,7 @@ def test_what_is_not_drilled(early: Bench, alarm: str, why: str) -> None:
 
 def test_no_drill_that_nobody_could_sign_for_and_none_but_the_buttons_in_a_session(bench: Bench) -> None:
     """It would be sent again for ever; and in a session people have other things to do."""
-    why = "in a session: test is refused"
+    why = "in a session: a test or drill is refused"
     refused = [bench.act("drill", name, note="x")["error"] for name in ("noise-in-session", "door")]
     bench.wait(2.6 * 3600, 600.0)
     alone = bench.act("drill", "noise-in-session", note="x")["error"]

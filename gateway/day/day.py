@@ -31,6 +31,9 @@ from gateway.venue import Venue
 from gateway.vocabulary import word
 
 AIRING_STEPS = ("disinfection-start", "disinfection-end", "ventilation-start", "ventilation-end")
+JUDGED = frozenset(
+    {"incident", "ventilation-end", "second-measurement"}
+)  # entries whose outcome is to be known at once
 LOG, STAGE_PAGE = "log", "stage"  # pages that are never raised: where entries and stages are recorded
 
 
@@ -171,11 +174,11 @@ class Day:
             return
         if verb == "calibrate" and not command.arguments.get("begin"):  # it ends what was begun before the session
             return
-        what = both(REFUSED_IN_SESSION, verb=verb, name=name, by=command.by)
+        what = both(REFUSED_IN_SESSION, verb=word(verb), name=name, by=command.by)
         details = {"verb": verb, "name": name}
         given = Given(by=command.by, note=command.note, reason="refused-in-session")
         self._venue.find_all([self._record(STAGE_PAGE, command.at, what, given.reason or "", details, given=given)])
-        raise Refused(say("not in a session: {verb} is refused until it is over", verb=verb))
+        raise Refused(say("not in a session: {verb} is refused until it is over", verb=word(verb)))
 
     def configuration_waits(self, message: ConfigurationWaits) -> None:
         """A file that was given in a session: kept for later, or taken because it says why it cannot wait."""
@@ -208,10 +211,13 @@ class Day:
         if by is None:
             text = say("noted; a second person must enter {kind} within 2 minutes", kind=word(kind))
             return {"entry": kind, "by": [command.by], "done": False, "text": text}
-        self._venue.find_all(list(self._entries[kind](command, kind, by)))
+        findings = list(self._entries[kind](command, kind, by))
+        self._venue.find_all(findings)
         head = self._venue.book.chain.heads.get("custody")
         event = None if head is None else {"run": head.run, "seq": head.seq, "hash": head.hash}
         said_of = {"entry": kind, "by": list(by), "done": True, "custody": event}
+        if kind in JUDGED:  # the record says more of it than that it was made
+            return said_of | {"text": say("{text}", text=findings[0].evidence.what)}
         return said_of | {"text": say("entered: {kind}", kind=word(kind))}
 
     def tagged(self, contact: str, now: Moment) -> Iterator[Finding]:
