@@ -84,6 +84,51 @@ def test_values_are_of_now(site: Site, age_s: int, sent: bool) -> None:
     assert sent == (upload is not None)
 
 
+def test_a_slow_device_does_not_hide_the_newest_values(site: Site) -> None:
+    """An air station that is read every ten minutes: the level beside it is the newest all the same, not one of half an
+    hour ago that is no longer sent.
+    """
+    record = slow_air(site)
+    for block in range(100):
+        put(site, DAY_S + 4 * block)
+    (air, noise) = record.values(site.clock.now())
+
+    assert ("LA-Rtd", f"{level_at(site.clock.second):.1f}") == noise.items[0][0]
+    assert "N" == dict(air.items[0])["a34004-Flag"]
+    put(site, DAY_S + 400)
+    assert ("LA-Rtd", f"{level_at(DAY_S + 400):.1f}") == record.values(site.clock.now())[1].items[0][0]
+    record.close()
+
+
+def test_values_are_of_this_life_of_the_clock(site: Site) -> None:
+    """E1: after the clock was set back a day what is sent as of now was measured now, not when it last stood so."""
+    record = slow_air(site)
+    for second in (*range(0, 280, 4), 86_400):
+        put(site, DAY_S + second)
+    for second in (244, 248, 252):
+        put(site, DAY_S + second, Quality.MISSING)
+    noise = record.values(site.clock.now())[-1]
+
+    assert "23" == noise.st
+    assert ((("LA-Flag", "B"),),) == noise.items
+    record.close()
+
+
+def slow_air(site: Site) -> Record:
+    """What the record holds for a platform to which an air station is read every ten minutes."""
+    link = site.sink(1).link
+    fresh_s = {"LA": 15.0, "a34004": 1800.0, "a01006": 1800.0}
+    channels = tuple(replace(channel, fresh_s=fresh_s[channel.code]) for channel in link.channels)
+    return Record(replace(link, channels=channels), site.folder, site.writer)
+
+
+def put(site: Site, second: int, quality: Quality = Quality.GOOD) -> None:
+    """A block of the record."""
+    site.clock.second = second
+    site.put(second, quality)
+    site.writer._turn()
+
+
 def test_an_answer_that_does_not_come(site: Site, platform: Platform) -> None:
     """Without an answer the same bytes come again ReCount times, then the link is begun anew; the cursor stays."""
     raws: list[bytes] = []

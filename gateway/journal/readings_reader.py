@@ -53,6 +53,19 @@ class ReadingsReader:
                 raise Unavailable(f"readings: {error}") from error
         return [(at, _decoded(at, found[at])) for at in sorted(found)[:limit]]
 
+    def last(self, limit: int, place: int = 0) -> list[tuple[int, list[Readings]]]:
+        """Up to `limit` of the newest blocks after `place`, oldest first, each with its place."""
+        found = {b.place: b.data for b in self._memory() if b.place > place and b.count}
+        question = "SELECT place, data FROM blocks WHERE place > ? AND count > 0 ORDER BY place DESC LIMIT ?"
+        try:
+            for path in self._latest() if len(found) < limit and not self._all_in_memory(place) else ():
+                found.update(self._files.connection(path).execute(question, (place, limit)))
+                self._files.rest(path)
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            raise Unavailable(f"readings: {error}") from error
+        return [(at, _decoded(at, found[at])) for at in sorted(found)[-limit:]]
+
     def cursor(self, sink: str) -> int:
         """Up to where `sink` has proof, as far as the card knows."""
         return max((cursors.get(sink, 0) for _, cursors in self._last_rows()), default=0)
