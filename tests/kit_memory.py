@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.environment.minutes import Minute
 from gateway.values import Event, Readings
 
@@ -71,6 +73,10 @@ class MemoryMinutes:
 
     def after(self, place: int, limit: int) -> list[tuple[int, list[Minute]]]:
         return [(at, found) for at, found in sorted(self._journal.minutes.items()) if at > place][:limit]
+
+    def completed(self, _place: int, minutes: Sequence[Minute]) -> Sequence[Minute]:
+        starts = {minute.start_s for minute in minutes}
+        return [m for _, found in sorted(self._journal.minutes.items()) for m in found if m.start_s in starts]
 
     def newest(self) -> int:
         return max(self._journal.minutes, default=0)

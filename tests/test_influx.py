@@ -547,6 +547,20 @@ def test_minutes_arrive_with_their_block_and_outlive_it(venue: Venue, server: In
     assert venue.ledger() == {key: value for key, value in server.points.items() if key[0] == "noise"}
 
 
+def test_a_minute_that_was_lived_twice_is_one_point_of_both(venue: Venue, server: Influx) -> None:
+    """E1: a further record of a minute (a late reading, the clock set back) does not overwrite the first by its own."""
+    (first,) = minutes(laf=(50.0,) * 3)
+    (second,) = minutes(laf=(60.0,))
+    venue.journal.minutes = {BLOCK_MS: [first], 2 * BLOCK_MS: [replace(second, due=1, set_aside={})]}
+    venue.read(2)
+    with venue.delivering():
+        until(venue.done, 20)
+
+    assert [55.12] == list(server.values("noise", "laf_eq_1min").values())
+    assert [60.0] == list(server.values("noise", "laf_max_sampled_1min").values())
+    assert [round(4 / 61, 6)] == list(server.values("noise", "laf_valid_1min").values())
+
+
 def test_a_record_that_cannot_be_read_is_asked_again(venue: Venue, server: Influx) -> None:
     """A card that stalls or fails delays and loses nothing."""
     broken = 3

@@ -192,17 +192,23 @@ def test_page_by_page_is_the_same(venues: Any) -> None:
 
 
 def test_a_late_minute_brings_its_periods_again(venues: Any) -> None:
-    """E1: the clock is set back: minutes that come a second time bring the periods that they belong to again."""
+    """E1: the clock is set back: minutes that come a second time bring the periods that they belong to again, and
+    themselves with both their lives: a second record takes the place of the first at the far end.
+    """
     venue = venues("08T09:50:00")
     venue.live("08T10:02:20")
     venue.come()
     back = at("08T09:58:30")
     venue.now_ = Moment(back.wall_ns, venue.now_.mono_ns)
-    venue.live("08T10:00:40")
-    again = [m for m in venue.come() if m["period"] != "minute"]
+    venue.live("08T10:00:40", 40.0)
+    messages = venue.come()
+    again = [m for m in messages if m["period"] != "minute"]
+    (twice,) = [m for m in messages if m["period"] == "minute" and "T09:59:00" in m["from"]]
 
     assert ["10min 08T09:50", "hour 08T09:00"] == sorted(set(named(again)))
     assert 59 < again[-1]["n"]
+    assert (12, 50.0, 40.0, 1.0) == tuple(twice[key] for key in ("n", "lmax_sampled", "lmin_sampled", "valid"))
+    assert 47.4 == twice["laeq"]
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,18 @@ class MinutesReader:
                 raise self._unavailable(error) from error
         return [(at, _decoded(at, found[at])) for at in sorted(found)[:limit]]
 
+    def completed(self, place: int, minutes: Sequence[Minute]) -> list[Minute]:
+        """These records of the commit at `place`, and whatever other commits have of the same minutes of the same
+        devices: one that was lived twice (the clock was set back), or of which a reading came late.
+        """
+        wanted = {(_device(minute), minute.start_s) for minute in minutes}
+        starts = {start_s for _, start_s in wanted}
+        rows = {row.place: row.data for start_s in starts for row in self._rows(start_s, start_s + 1)}
+        others = {at: _decoded(at, data) for at, data in rows.items() if at != place}
+        whole = {at: [m for m in found if (_device(m), m.start_s) in wanted] for at, found in others.items()}
+        whole[place] = list(minutes)
+        return [minute for at in sorted(whole) for minute in whole[at]]
+
     def before(self, place: int) -> list[Minute]:
         """The records of the last commit that has some and does not lie after `place`."""
         waiting = [b for b in self._memory() if b.place <= place and b.minutes]
@@ -217,6 +229,10 @@ def replay(directory: Path, maker: MinuteMaker) -> None:
 def _has_minutes(connection: sqlite3.Connection) -> bool:
     """Files of the first version have only blocks."""
     return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'minutes'").fetchone())
+
+
+def _device(minute: Minute) -> str:
+    return minute.point.partition("/")[0]
 
 
 def _decoded(place: int, data: bytes) -> list[Minute]:

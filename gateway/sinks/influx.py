@@ -57,6 +57,7 @@ class MinuteSource(Protocol):
     """Minute records, each under the place of the block that it was kept with."""
 
     def after(self, place: int, limit: int) -> Sequence[tuple[int, Sequence[Minute]]]: ...
+    def completed(self, place: int, minutes: Sequence[Minute]) -> Sequence[Minute]: ...
     def newest(self) -> int: ...
     def close(self) -> None: ...
 
@@ -199,9 +200,12 @@ class InfluxSink:
         commits = [commit for commit in record.minutes.after(wish.low, wish.limit) if commit[0] <= wish.high]
         upto = min(found[-1][0] if len(found) == wish.limit else wish.high for found in (blocks, commits))
         answers = [answer for place, block in blocks if place <= upto for answer in block]
-        minutes = [minute for place, commit in commits if place <= upto for minute in commit]
-        lines = line_protocol.of_readings(answers, self._labels) + line_protocol.of_minutes(minutes, self._labels)
-        count = sum(len(answer.readings) for answer in answers) + len(minutes)
+        lines = line_protocol.of_readings(answers, self._labels)
+        count = sum(len(answer.readings) for answer in answers)
+        for place, commit in commits:
+            if place <= upto:  # a line takes the place of one of the same minute: it has all of it
+                lines += line_protocol.of_minutes(record.minutes.completed(place, commit), self._labels)
+                count += len(commit)
         self._telemetry.fill(wish, upto, [Below(NAME, request) for request in _requests(lines)], count)
 
     def _unreadable(self, error: Exception, now: Moment) -> None:

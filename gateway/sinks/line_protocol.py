@@ -27,7 +27,7 @@ from typing import get_args
 
 from drivers.base import Quality, quantity_of
 from drivers.quantities import QUANTITIES, Stream
-from gateway.environment.minutes import Minute, combine, kind_of
+from gateway.environment.minutes import Minute, Period, Sum, kind_of
 from gateway.moment import ClockState, Moment
 from gateway.payloads import stream_of
 from gateway.values import ContactKind, Event, Readings
@@ -69,16 +69,18 @@ def of_readings(answers: Iterable[Readings], labels: Labels) -> list[str]:
 
 
 def of_minutes(minutes: Iterable[Minute], labels: Labels) -> list[str]:
-    """A line for each device, measurement and minute. A minute without a good sample says only that."""
-    points: dict[tuple[str, str, int], dict[str, float]] = {}
+    """A line for each device, measurement and minute, of all its records. One without a good sample says only that."""
+    sums: dict[tuple[str, int], Sum] = {}
     for minute in minutes:
-        if stream_of(minute.point) not in labels.streams:
-            continue
-        device, _, name = minute.point.partition("/")
-        fields = points.setdefault((measurement_of(minute.point), device, minute.start_s), {"valid": 1.0})
-        fields |= {f"{name}_{what}_1min": value for what, value in _said_of(minute).items()}
+        if stream_of(minute.point) in labels.streams:
+            sums.setdefault((minute.point, minute.start_s), Sum()).add(minute)
+    points: dict[tuple[str, str, int], dict[str, float]] = {}
+    for (point, start_s), whole in sums.items():
+        device, _, name = point.partition("/")
+        fields = points.setdefault((measurement_of(point), device, start_s), {"valid": 1.0})
+        fields |= {f"{name}_{what}_1min": value for what, value in _said_of(whole.period()).items()}
         fields["valid"] = min(fields["valid"], fields[f"{name}_valid_1min"])
-        if minute.clock is not ClockState.SYNCHRONISED:
+        if whole.clock is not ClockState.SYNCHRONISED:
             fields["clock_unset"] = 1.0
     return [
         line(measurement, _tags(labels, device), fields, start_s * 1000)
@@ -86,9 +88,8 @@ def of_minutes(minutes: Iterable[Minute], labels: Labels) -> list[str]:
     ]
 
 
-def _said_of(minute: Minute) -> dict[str, float]:
-    period, kind = combine([minute]), kind_of(minute.point)
-    own = quantity_of(minute.point.rpartition("/")[2])
+def _said_of(period: Period) -> dict[str, float]:
+    kind, own = kind_of(period.point), quantity_of(period.point.rpartition("/")[2])
     found: dict[str, float | None] = {"valid": round(period.valid, 6)}
     if kind == "energy":
         found |= {"eq": period.laeq, "max_sampled": period.high, "min_sampled": period.low}

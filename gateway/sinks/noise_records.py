@@ -2,6 +2,7 @@
 
 Made of the minute records as they were committed, so that a record that is sent twice is the same message. A longer
 period is sent with the first minute that is committed at or after its end, and again when a minute of it comes late.
+Whatever comes again is the whole of its time, and takes the place of what came before.
 """
 
 from __future__ import annotations
@@ -53,12 +54,13 @@ class NoiseRecords:
         before = self._reader.before(low)
         newest_s = max((m.start_s + MINUTE_S for m in before), default=None)
         found: list[Below] = []
-        for _, minutes in rows:
+        for place, minutes in rows:
             levels = [m for m in minutes if noise.is_noise(m.point)]
             if not levels:
                 continue
             upto_s = max(m.start_s + MINUTE_S for m in levels)
-            found += self._of_minutes(levels, historical=historical)
+            whole = self._reader.completed(place, levels)
+            found += self._of_minutes([m for m in whole if noise.is_noise(m.point)], historical=historical)
             for span in self._completed(newest_s, {m.start_s for m in levels}, upto_s):
                 found += self._of_period(span, historical=historical)
             newest_s = upto_s
