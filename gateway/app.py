@@ -15,7 +15,7 @@ from gateway.catalogue import say
 from gateway.configuration import armed, settings
 from gateway.configuration.config import Config
 from gateway.crew import Post, end, start
-from gateway.engine import Engine, NewBroker, Reconfigured
+from gateway.engine import Engine, NewBroker, NewPins, Reconfigured
 from gateway.engine_thread import EngineThread
 from gateway.environment.minute_maker import MinuteMaker
 from gateway.errors import Refused
@@ -290,8 +290,11 @@ class App:
         self._control.admit(Doorman({person.id: person for person in merged.config.person}, self.clock))
         self._renew_sources(before)
         self._renew_brokers(before)
+        pins = self.out.contacts
         for post in self._posts.values():
             post.renew(before, self.plan)
+        if self.out.contacts is not pins:
+            self._inbox.tell(NewPins(self.clock.now()))
         self._keep_armed()
         if self._loaded is None or not self._loaded.partial:
             self.out.serve(self.plan.sinks(simulated=self.origin.simulated))

@@ -100,6 +100,13 @@ class Reconfigured:
 
 
 @dataclass(frozen=True, slots=True)
+class NewPins:
+    """The pins were claimed anew: nothing is shown on them yet."""
+
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class NewBroker:
     """A broker that knows nothing of us yet: every state is to be published to it."""
 
@@ -173,6 +180,7 @@ class Engine:
             ConfigurationWaits: self.day.configuration_waits,
             Reconfigured: self._reconfigured,
             NewBroker: lambda m: self.publisher.everything(m.at),
+            NewPins: self._new_pins,
             SetAside: lambda m: self.find_all(storage(m)),
             AgedOut: lambda m: self.find_all(aged(m, self.origin.zone)),
             Dropped: lambda m: self.find_all(dropped(m)),
@@ -407,12 +415,16 @@ class Engine:
         }
         self.acts.reconfigured()
         self.day.reconfigured(plan.config)
-        self.lamps.forget()
-        self.escalation.say_again()
         self.enter(now, plan.kept)
         self._clear_orphans(now)
         self.publisher.everything(now)
         self.find_all(still_armed(name, now) for name in self.disarmed)
+
+    def _new_pins(self, message: NewPins) -> None:
+        """What was said meanwhile went to those that were being released: lamps and the siren are told again."""
+        self.lamps.forget()
+        self.escalation.say_again()
+        self.show(message.at)
 
     def _sink(self, message: SinkState) -> None:
         if message.sink not in _sinks(self.config):

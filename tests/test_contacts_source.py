@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gpiozero import InputDevice
@@ -36,14 +37,37 @@ class HeldPin(MockPin):
 class Bench:
     """Contacts running in a thread, with what they told."""
 
-    def __init__(self, contacts: dict[str, Contact], factory: MockFactory | None, *, simulate: bool = True) -> None:
+    def __init__(
+        self,
+        contacts: dict[str, Contact],
+        factory: MockFactory | None,
+        *,
+        simulate: bool = True,
+        siren_pin: int | None = None,
+    ) -> None:
         self.edges: list[Edge] = []
-        self.told: list[ContactFault] = []
+        self.all_told: list[Any] = []
         self.contacts = Contacts(
-            contacts, self.edges.append, self.told.append, SystemClock(), factory, simulate=simulate
+            contacts,
+            self.edges.append,
+            self.all_told.append,
+            SystemClock(),
+            factory,
+            siren_pin=siren_pin,
+            simulate=simulate,
         )
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.contacts.run, args=(self.stop,))
+
+    @property
+    def told(self) -> list[ContactFault]:
+        """From the first trouble of each contact on."""
+        troubled: set[str] = set()
+        found = []
+        for fault in list(self.all_told):
+            troubled |= {fault.contact} if fault.error is not None else set()
+            found += [fault] if fault.contact in troubled else []
+        return found
 
     def until(self, condition: Callable[[], bool], timeout_s: float = 5.0) -> float:
         """Waits for the condition; the seconds it took."""

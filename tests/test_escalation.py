@@ -248,7 +248,7 @@ def test_the_siren_is_a_pin_that_is_claimed_and_driven() -> None:
     thread.join(2)
 
     assert (True, True, False) == (on, off, thread.is_alive())
-    assert [] == told
+    assert [None] == [state.error for state in told]
     factory.close()
 
 

@@ -109,7 +109,7 @@ class Post:
     step: LampStep = LampStep.SAFE
     sound: bool = False
     since: Moment | None = None
-    fault: str | None = None
+    fault: str | None = ""  # as told; "": nothing yet
     beat_ns: int = 0  # monotonic: when lamp and buzzer are looked at again
 
     @property
@@ -197,7 +197,9 @@ class Contacts:
             name, step, sound = self._wishes.get(timeout=timeout_s)
         except queue.Empty:
             return
-        post = self._posts[name]
+        post = self._posts.get(name)
+        if post is None:  # it left with a reload, and this was still under way
+            return
         if (post.step, post.sound) != (step, sound):
             post.step, post.sound, post.since, post.beat_ns = step, sound, self._clock.now(), 0
 
@@ -289,7 +291,7 @@ class Contacts:
             part.close()
 
     def _report(self, post: Post, fault: str | None, at: Moment) -> None:
-        """Told once for each new fault and once when it is over."""
+        """Told at first, whatever a run or a configuration before had told, and at every change."""
         if fault != post.fault:
             post.fault = fault
             lost = tuple(index for index in range(len(post.line_pins)) if index not in post.lines)

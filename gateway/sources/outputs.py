@@ -46,7 +46,7 @@ class Siren:
         self._pin = pin
         self._tell = tell
         self._signal: Signal | None = None
-        self._error: str | None = None
+        self._error: str | None = ""  # as told; "": nothing yet, and what a run before told may be over
 
     def claim(self, backend: Backend, now: Moment) -> None:
         if self._signal is not None:
