@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from drivers.base import Quality
@@ -72,8 +73,8 @@ class Points:
         weather = self.weather.at(device, now)
         if weather is None:
             return evidence
-        what = both(IN_WEATHER[weather], what=evidence.what)
-        return replace(evidence, what=what, details={"weather": weather})
+        doubted = partial(_in_weather, weather, evidence)
+        return replace(evidence, sentence=doubted, details={"weather": weather})
 
     def names_of(self, stream: Stream) -> list[str]:
         """The points and statistics that belong to a stream."""
@@ -197,7 +198,7 @@ def _index(index: Index | None) -> dict[str, Any] | None:
 def evidence(rule: Rule, verdict: Verdict) -> Evidence:
     value = None if verdict.value is None else round(verdict.value, 2)
     return Evidence(
-        _what(rule, value, verdict.limit, at_least=verdict.lower_bound),
+        partial(_what, rule, value, verdict.limit, at_least=verdict.lower_bound),
         value=value,
         unit=unit_of(rule.point),
         limit=verdict.limit,
@@ -205,6 +206,10 @@ def evidence(rule: Rule, verdict: Verdict) -> Evidence:
         rule_set=rule.origin.set if rule.origin is not None else None,
         reason=verdict.reason,
     )
+
+
+def _in_weather(weather: str, evidence: Evidence) -> Text:
+    return both(IN_WEATHER[weather], what=evidence.what)
 
 
 def _compared(rule: Rule) -> str:

@@ -6,6 +6,7 @@ import pytest
 from kit_alarms import at
 
 from drivers.base import Quality
+from gateway.alarm.findings import Evidence
 from gateway.board import Board, Instrument, unit_of
 from gateway.calendar import Calendar
 from gateway.configuration.config import Config
@@ -144,3 +145,23 @@ def test_why_tells_grade_primary_pollutant_and_parts() -> None:
     assert "pm2_5_1h 101" in lines
     assert "pm10_1h 20" in lines
     assert "at least: not every pollutant is measured" in lines
+
+
+def test_the_sentence_of_a_verdict_is_made_when_somebody_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules are judged every second and read about once in a while; what is read is what was seen at the judging."""
+    points = Points(Board({"air": Instrument(60.0, PARTICLES)}, at(0)), CALENDAR, [OVER_100])
+    feed(points.board, {"pm2_5": 61.0, "pm10": 20.0}, 0, 60)
+    made: list[str] = []
+    monkeypatch.setattr(
+        "gateway.points.both", lambda text, **values: made.append(values["value"]) or {"zh": text, "en": text}
+    )
+    (found,) = points.judge(at(3600), {"aqi": False})
+
+    assert [] == made
+
+    feed(points.board, {"pm2_5": 300.0, "pm10": 20.0}, 60, 120)
+    list(points.judge(at(7200), {"aqi": True}))
+
+    assert {"what": found.evidence.what}.items() <= found.evidence.to_json().items()
+    assert {f"≥ {found.evidence.value:.1f}"} == set(made)
+    assert Evidence.from_json(found.evidence.to_json(), found.evidence).what == found.evidence.what

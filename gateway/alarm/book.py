@@ -180,7 +180,7 @@ class Book:
         alarm = takeover.joined(page.alarm, found, page.before, now, found_at_start=page.found_at_start)
         page.stand(alarm)
         what = both(GOES_ON, what=page.evidence.what, activation=found.activation or "-", other=other or "-")
-        evidence = replace(page.evidence, what=what)
+        evidence = replace(page.evidence, sentence=what)
         self._record(page, [Transition("repeated", alarm, now, Given(reason="goes-on"))], evidence)
 
     def resume(self, now: Moment) -> None:
