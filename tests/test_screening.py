@@ -156,7 +156,9 @@ def test_who_passes_is_recorded_as_numbers(entrance: Entrance) -> None:
 
 
 def test_who_does_not_pass_gets_a_number_and_a_second_measurement(entrance: Entrance) -> None:
-    """Undecided and over are events with a running number; the second measurement, after the rest, ends the alarm."""
+    """Undecided and over are events with a running number; the second measurement, after the rest, ends the alarm. One
+    that confirms the fever wants an answer of its own, whoever has seen the first.
+    """
     entrance.walk(36.4, 37.2, 38.1)
     first, other = entrance.events()
     early = second(entrance, 1, 36.8)
@@ -165,6 +167,7 @@ def test_who_does_not_pass_gets_a_number_and_a_second_measurement(entrance: Entr
     absurd = second(entrance, 1, 12.0)
     fine = second(entrance, 1, 36.8)
     standing = entrance.bench.state("screening-north")
+    acknowledged = entrance.bench.act("ack", "screening-north")
     late = second(entrance, 2, 38.0)
 
     assert ("raised", 37.2, "screening") == (first["transition"], first["value"], first["stream"])
@@ -174,9 +177,15 @@ def test_who_does_not_pass_gets_a_number_and_a_second_measurement(entrance: Entr
     assert [False, False, False, True, True] == [a["ok"] for a in (early, unknown, absurd, fine, late)]
     assert "rests for another" in early["error"]
     assert "active_unacknowledged" == standing
-    assert ["raised", "repeated", "updated", "updated", "cleared"] == [e["transition"] for e in entrance.events()]
+    assert ["raised", "repeated", "updated", "acknowledged", "repeated", "cleared"] == [
+        e["transition"] for e in entrance.events()
+    ]
+    assert ("active_acknowledged", "cleared_unacknowledged") == (
+        acknowledged["state"],
+        entrance.bench.state("screening-north"),
+    )
     assert "li-wei" == entrance.events()[2]["by"]
-    assert "No. 2 at north gate: second measurement 38.0 degC, over the threshold" in entrance.events()[3]["text"]["en"]
+    assert "No. 2 at north gate: second measurement 38.0 degC, over the threshold" in entrance.events()[4]["text"]["en"]
 
 
 def second(entrance: Entrance, number: int, value: float) -> dict:

@@ -172,9 +172,10 @@ class Gate:
             count.add_second(passed=verdict == "passed")
         words = both(SCREENED[verdict])
         what = both(GATE_SECOND, number=number, place=self.place, value=f"{value:.1f}", verdict=words)
-        yield self._person_find(Signal.UPDATE, now, what, value, Given(by=by, note=note))
+        signal = Signal.UPDATE if verdict == "passed" else Signal.PRESS  # confirmed: that is news, and wants an answer
+        yield self._person_find(signal, now, what, value, Given(by=by, note=note))
         if not self.waiting.since:
-            yield self._person_find(Signal.CLEAR, now, what, None)
+            yield self._person_find(Signal.CLEAR, now, what, value)
 
     def _person_find(
         self, signal: Signal, now: Moment, what: Text, value: float | None, given: Given | None = None
