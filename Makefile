@@ -6,7 +6,7 @@ BIN := .venv/bin
 SYSTEM_PACKAGES := mosquitto mosquitto-clients socat gcc libc6-dev libmodbus-dev pkg-config systemd shellcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check tests soak audit bundle system-packages messages reference picture fuzz requirements clean machine machine-devices
+.PHONY: help demo test check tests soak audit bundle system-packages messages reference picture fuzz requirements clean machine machine-programs machine-devices
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -56,8 +56,11 @@ picture: .venv/demo  ## the picture of the demo in the README
 bundle: .venv/dev  ## the release archive, for installing without network: build/venue-gateway-VERSION.tar.gz
 	firmware_config/bundle.sh $(CURDIR)/$(BIN)/python build
 
-machine: bundle  ## the release under a real systemd, in a container: installed, killed, hung, upgraded (SUITE=trixie, ARCH=arm64; root)
+machine: bundle  ## the release under a real systemd, in a container (SUITE=trixie or ARCH=arm64; root, debootstrap)
 	$(BIN)/python tests/machine/machine.py build/machine --container $(if $(SUITE),--suite $(SUITE)) $(if $(ARCH),--arch $(ARCH))
+
+machine-programs: bundle  ## the release installed and run without systemd, in a chroot (SUITE=trixie, ARCH=arm64; root, debootstrap)
+	$(BIN)/python tests/machine/machine.py build/machine --programs $(if $(SUITE),--suite $(SUITE)) $(if $(ARCH),--arch $(ARCH))
 
 machine-devices: bundle  ## the same in qemu, with devices: most of an hour (root, debootstrap, qemu-system-x86)
 	$(BIN)/python tests/machine/machine.py build/machine

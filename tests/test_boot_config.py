@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.configuration import settings
 from gateway.configuration.config import Config
+from gateway.configuration.consistency.contacts import BOOT_PINS, POWER_PIN
 from gateway.errors import Refused
 from gateway.installer.boot_config import BEGIN, END, boot_main, fragment, merge_cmdline, merge_config, plan
 from gateway.moment import SystemClock
@@ -62,15 +63,35 @@ def test_our_block_comes_last_and_for_all_boards(text: str) -> None:
     """What was there stays line by line; ours stands behind it, where the last word is, under [all]."""
     merged = merge_config(text)
     before, block = merged.split(BEGIN)
+    kept = text.rstrip("\n")
 
-    assert (
-        text.split("\n") == before.split("\n")[: len(text.rstrip("\n").split("\n"))] + [""] * text.count("\n")
-        if not text.strip()
-        else True
-    )
-    assert text.strip() == before.strip()
+    assert (f"{kept}\n\n" if kept else "") == before
     assert "[all]" == next(line for line in block.splitlines() if line.startswith("["))
     assert merged.endswith(f"[all]\n{END}\n")
+
+
+def in_force(text: str, board: str) -> list[str]:
+    """The settings that the firmware of this board reads: those under [all] or its own name."""
+    filters, found = "all", []
+    for line in text.splitlines():
+        if line.startswith("["):
+            filters = line.strip("[]")
+        elif line and not line.startswith("#") and filters in ("all", board):
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("board", "uart"), [("pi3", "dtoverlay=disable-bt"), ("pi4", "dtoverlay=disable-bt"), ("pi5", "dtparam=uart0=on")]
+)
+@pytest.mark.parametrize("text", [BOOKWORM, TRIXIE])
+def test_each_board_gets_its_real_uart(text: str, board: str, uart: str) -> None:
+    """A Pi 3 and 4 take it from Bluetooth, a Pi 5 has one of its own; whatever section the file ended in."""
+    before, after = (in_force(each, board) for each in (text, merge_config(text)))
+    common = ["dtparam=i2c_arm=on", "dtoverlay=w1-gpio,gpiopin=4", "dtparam=watchdog=on"]
+    shutdown = "dtoverlay=gpio-shutdown,gpio_pin=26,active_low=1,gpio_pull=up,debounce=3000"
+
+    assert [*before, "enable_uart=1", uart, *common, shutdown] == after
 
 
 LINES = st.lists(
@@ -133,6 +154,13 @@ def test_the_shipped_lines_are_such_that_the_firmware_reads_them() -> None:
     assert [] == [line for line in fragment().splitlines() if len(line) > LONGEST_LINE]
     assert [] == [line for line in lines if not re.fullmatch(r"\[\w+\]|\w+=\S+", line)]
     assert {"enable_uart=1", "dtparam=i2c_arm=on", "dtparam=watchdog=on"} <= set(lines)
+
+
+def test_pins_of_the_shipped_lines_are_warned_of() -> None:
+    """A leak button on the power button's pin would shut the board down: `check` knows each pin that the lines take."""
+    taken = {int(number) for number in re.findall(r"gpio_?pin=(\d+)", fragment())}
+
+    assert taken | {2, 3, 14, 15} == {*BOOT_PINS, POWER_PIN}
 
 
 def run(folder: Path | None, *, apply: bool = False) -> int:

@@ -2,7 +2,8 @@
 
     python tests/machine/machine.py FOLDER                by `make machine-devices`; FOLDER keeps the Debian
     python tests/machine/machine.py FOLDER --container    by `make machine`: in systemd-nspawn, minutes, no devices
-        --suite bookworm|trixie --arch amd64|arm64        arm64 in the container only
+    python tests/machine/machine.py FOLDER --programs     by `make machine-programs`: in a chroot, without systemd
+        --suite bookworm|trixie --arch amd64|arm64        arm64 not in qemu, and there under systemd only bookworm
 
 Needs root, debootstrap and qemu-system-x86 or systemd-container; for arm64 elsewhere qemu-user-static too. An emulated
 processor takes most of an hour, and its times are no forecast; MACHINE_KVM=1 uses the machine's own, where that works.
@@ -39,9 +40,9 @@ TimeoutStartSec=infinity
 WantedBy=default.target
 """
 LINE = "root=/dev/vda rw console=ttyS0 quiet systemd.mask=serial-getty@ttyS0.service"  # a login would hang up the line
-# An emulated processor starts Python in a minute, and the emulator of arm64 programs cannot mount credentials.
+# An emulated processor starts Python in a minute; the emulator of arm64 programs mounts no credentials and no queues.
 SLOW = "[Service]\nTimeoutStartSec=900\nWatchdogSec=120\n"
-WITHOUT_CREDENTIALS = "[Service]\nLoadCredential=\nImportCredential=\n"
+WITHOUT_CREDENTIALS = "[Service]\nLoadCredential=\nImportCredential=\nPrivateIPC=no\n"
 FOREIGN = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")  # how the kernel is told which emulator runs arm64 programs
 
 
@@ -49,6 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The service under a real systemd.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--container", action="store_true")
+    parser.add_argument("--programs", action="store_true")
     parser.add_argument("--suite", choices=("bookworm", "trixie"), default="bookworm")
     parser.add_argument("--arch", choices=("amd64", "arm64"), default="amd64")
     asked = parser.parse_args()
@@ -58,6 +60,8 @@ def main() -> int:
         return 0
     asked.folder.mkdir(parents=True, exist_ok=True)
     debian = bootstrapped(asked)
+    if asked.programs:
+        return judge_programs(enter(debian, asked.folder / f"programs-{debian.name}"))
     furnish(debian, f"/{PROOF}/console" if asked.container else "/dev/ttyS0")
     if foreign(asked) or not asked.container:
         hamper(debian, "slow", "venue-gateway.service.d", SLOW)
@@ -76,11 +80,16 @@ def main() -> int:
 
 def cannot(asked: argparse.Namespace) -> str:
     """Why this machine cannot do what is asked; empty when it can."""
-    needed = ("debootstrap", *(("systemd-nspawn",) if asked.container else ("qemu-system-x86_64", "mkfs.ext4")))
+    if asked.programs:
+        needed: tuple[str, ...] = ("debootstrap", "unshare")
+    else:
+        needed = ("debootstrap", *(("systemd-nspawn",) if asked.container else ("qemu-system-x86_64", "mkfs.ext4")))
     if os.geteuid() != 0 or any(shutil.which(name) is None for name in needed):
         return f"needs root and {', '.join(needed)} (apt: debootstrap qemu-system-x86 systemd-container)"
     if foreign(asked):
-        return emulate() if asked.container else "arm64 is proved in a container: --container"
+        if asked.container and asked.suite == "trixie":
+            return "the systemd of trixie does not start in this emulator: make machine-programs"
+        return emulate() if asked.container or asked.programs else "arm64 is not proved in qemu: make machine"
     return ""
 
 
@@ -104,10 +113,11 @@ def emulate() -> str:
 
 def bootstrapped(asked: argparse.Namespace) -> Path:
     """The Debian asked for, made once."""
-    debian = asked.folder / f"{asked.suite}-{asked.arch}{'' if asked.container else '-kernel'}"
+    without_kernel = asked.container or asked.programs
+    debian = asked.folder / f"{asked.suite}-{asked.arch}{'' if without_kernel else '-kernel'}"
     if not debian.is_dir():
         without_lgpio = (asked.suite, asked.arch) == ("trixie", "arm64")
-        packages = [PACKAGES, TO_MAKE_LGPIO if without_lgpio else "", "" if asked.container else "linux-image-amd64"]
+        packages = [PACKAGES, TO_MAKE_LGPIO if without_lgpio else "", "" if without_kernel else "linux-image-amd64"]
         begun = debian.with_name(f"{debian.name}.begun")
         shutil.rmtree(begun, ignore_errors=True)
         options = ("--variant=minbase", f"--arch={asked.arch}", f"--include={','.join(filter(None, packages))}")
@@ -162,13 +172,34 @@ def hamper(debian: Path, name: str, drop_in: str, text: str) -> None:
 def install_before(debian: Path) -> None:
     """Unpacking takes minutes on an emulated processor: it is done here, by the same install.sh, in the folder."""
     shutil.rmtree(debian / "opt/venue-gateway", ignore_errors=True)
-    there = f"mount -t proc proc /proc && mkdir -p /run/systemd/system && exec /{PROOF}/venue-gateway-0.1.0/install.sh"
-    subprocess.run(
-        ["unshare", "--mount", "chroot", debian, "sh", "-c", there],
+    in_folder(debian, f"/{PROOF}/venue-gateway-0.1.0/install.sh")
+    shutil.rmtree(debian / "run/systemd", ignore_errors=True)
+
+
+def in_folder(debian: Path, command: str, *spaces: str, output: int | None = None) -> str:
+    """What the command printed, where no systemd runs although install.sh asks for one."""
+    there = (
+        f"mount -t proc proc /proc && mount -t devpts devpts /dev/pts && mkdir -p /run/systemd/system && exec {command}"
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", *spaces, "chroot", debian, "sh", "-c", there],
         env=os.environ | {"SYSTEMCTL": "/bin/true"},
+        stdout=output,
+        text=True,
         check=True,
     )
-    shutil.rmtree(debian / "run/systemd", ignore_errors=True)
+    return done.stdout or ""
+
+
+def enter(debian: Path, root: Path) -> str:
+    """What the proof of the programs says, in a copy of the Debian with a network namespace of its own."""
+    shutil.rmtree(root, ignore_errors=True)
+    subprocess.run(["cp", "-a", debian, root], check=True)
+    furnish(root, "/dev/null")
+    shutil.copy(HERE / "programs.py", root / PROOF)
+    console = in_folder(root, f"python3 /{PROOF}/programs.py", "--net", output=subprocess.PIPE)
+    print(console)
+    return console
 
 
 def renumbered(release: Path, version: str, changed: dict[str, str]) -> None:
@@ -249,9 +280,20 @@ def judge(console: str, *, devices: bool) -> int:
     sys.path.insert(0, str(HERE))
     import prove
 
+    parts = (*prove.FIRST, *prove.SECOND)
+    return compared(console, {part.__name__ for part in parts if devices or part not in prove.OF_DEVICES})
+
+
+def judge_programs(console: str) -> int:
+    sys.path.insert(0, str(HERE))
+    import programs
+
+    return compared(console, {part.__name__ for part in programs.PARTS})
+
+
+def compared(console: str, wanted: set[str]) -> int:
     lines = console.splitlines()
     proved = {line.split()[1].rstrip(":") for line in lines if line.startswith("PROVED ")}
-    wanted = {part.__name__ for part in (*prove.FIRST, *prove.SECOND) if devices or part not in prove.OF_DEVICES}
     for name in sorted(wanted - proved):
         print(f"not proved: {name}")
     print(f"{len(proved)} of {len(wanted)} proved")

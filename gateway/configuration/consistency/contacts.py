@@ -30,6 +30,8 @@ PAGES = (
     *(f"duty-{kind}" for kind in DUTIES),
 )  # of the exam day
 BOARD_PINS = (0, 1)  # read at every start to find an add-on board
+BOOT_PINS = {2: "I2C", 3: "I2C", 4: "1-Wire", 14: "UART", 15: "UART"}  # as firmware_config/boot/config.txt sets them
+POWER_PIN = 26  # of the power button, there too
 
 
 def contacts(config: Config) -> Iterator[Problem]:
@@ -81,6 +83,18 @@ def _filter_times(at: Location, contact: Contact) -> Iterator[Problem]:
         )
 
 
+def _boot_pins(at: Location, pin: int | None) -> Iterator[Problem]:
+    """Pins that the board's settings use, where `boot-config --apply` was run as docs/install.md says."""
+    if pin in BOOT_PINS:
+        wrong = phrase(N_("pin {pin} is used for {use} by the lines of boot-config"), pin=pin, use=BOOT_PINS[pin])
+    elif pin == POWER_PIN:
+        said = N_("pin {pin} is the power button of boot-config: held for 3 s it shuts the board down")
+        wrong = phrase(said, pin=pin)
+    else:
+        return
+    yield warning(at, wrong, phrase(N_("use another pin; 5, 6, 12, 13, 16 to 25 and 27 are free")))
+
+
 def pins(config: Config) -> Iterator[Problem]:
     taken: dict[int, str] = {}
     siren = None if config.siren is None else config.siren.pin
@@ -110,6 +124,8 @@ def pins(config: Config) -> Iterator[Problem]:
                     phrase(N_("pin {pin} is driven by the board itself at every start"), pin=pin),
                     phrase(N_("use one of the pins 2 to 27")),
                 )
+            yield from _boot_pins(at, pin)
+    yield from _boot_pins(("siren", "pin"), siren)
     if siren in taken:
         yield error(
             ("siren", "pin"),
