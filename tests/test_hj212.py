@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ def platform() -> Iterator[Platform]:
         yield made
 
 
-def own_leq(seconds: range) -> str:
+def own_leq(seconds: Iterable[int]) -> str:
     levels = [level_at(second) for second in seconds]
     return f"{10 * math.log10(sum(10 ** (level / 10) for level in levels) / len(levels)):.1f}"
 
@@ -135,6 +135,35 @@ def test_an_outage_of_13_hours(site: Site) -> None:
     ends = [(said.values["DataTime"], said.cn) for said in platform.heard if said.cn in ("2051", "2061")]
     assert len(set(ends)) * 2 == len(ends)
     assert 1 >= len([said for said in platform.said("2011", "23") if said.values["DataTime"] < "20260608125900"])
+
+
+def test_the_clock_is_set_back(site: Site, platform: Platform) -> None:
+    """E1: files of a time that is lived again come again, with all that was measured in both lives of it; after a
+    restart in such a time what an outage has held back comes too, though the cursor stands in the future.
+    """
+    site.live(1)
+    sink = site.sink(platform)
+    with running(sink.run):
+        until(lambda: sink._key is not None, 10, "the cursor")
+        site.live(29)
+        site.clock.second += 20
+        until(lambda: len(times(platform, "2051", "23")) == 3, 10, "the files")
+        before = len(platform.heard)
+        site.clock.second = DAY_S + 600
+        site.live(10, silent=lambda second: second == DAY_S + 600)
+        site.clock.second += 20
+        until(lambda: len(times(platform, "2051", "23")) == 5, 10, "a file of both lives")
+    again = [said for said in platform.heard[before:] if said.cn == "2051" and said.fields["ST"] == "23"]
+    site.live(5)
+    with Platform() as later, running(site.sink(later).run):
+        until(lambda: len(times(later, "2051", "23")) == 2, 10, "what the outage held back")
+
+    assert [] == platform.faults == later.faults
+    assert stamps(DAY_S, 600, 2) == [said.values["DataTime"] for said in again] == times(later, "2051", "23")
+    assert (
+        own_leq([*range(DAY_S + 600, DAY_S + 1200, 20), *range(DAY_S + 620, DAY_S + 1200, 20)])
+        == again[1].values["Leq-Data"]
+    )
 
 
 def test_silence_is_said_and_never_a_number(site: Site, platform: Platform) -> None:
