@@ -42,7 +42,7 @@ from gateway.journal import blocks  # noqa: E402
 from gateway.journal.minutes_reader import MinutesReader  # noqa: E402
 from gateway.journal.reader import EventReader  # noqa: E402
 from gateway.journal.readings import ReadingsReader, ReadingsWriter  # noqa: E402
-from gateway.moment import SystemClock  # noqa: E402
+from gateway.moment import Moment, SystemClock  # noqa: E402
 from gateway.payloads import Below, Origin  # noqa: E402
 from gateway.sinks import line_protocol  # noqa: E402
 from gateway.sinks.feeder import Feeder  # noqa: E402
@@ -96,7 +96,7 @@ def measured(name: str, count: int, sent: Callable[[], float]) -> Iterator[None]
 
 def made(count: int) -> list[list[Readings]]:
     """Blocks as the writer makes them: four seconds of sixteen meters."""
-    start = SystemClock().now()
+    start = SystemClock().now().after(-count / DEVICES)  # at 1 Hz each, it ends now
     values = iter([round(random.uniform(40, 60), 1) for _ in range(count)])
     return [
         [
@@ -132,10 +132,12 @@ def to_card(folder: Path, record: Sequence[Sequence[Readings]], count: int) -> N
         connection.execute("CREATE TABLE blocks (place INTEGER PRIMARY KEY, data BLOB)")
         for place, block in enumerate(part, 1):
             connection.execute("INSERT INTO blocks VALUES (?, ?)", (place, blocks.encode(block)))
-    whole = ReadingsWriter(folder, SystemClock(), lambda _message: None, ZONE)
+    clock = Played(record[0][0].readings[0].at)
+    whole = ReadingsWriter(folder, clock, lambda _message: None, ZONE)
     for number, block in enumerate(record):
         for answer in block:
             whole.put(answer)
+        clock.at = block[-1].readings[0].at  # a block lies where its time is: all but the newest minute is backlog
         whole._seal()  # noqa: SLF001
         if number % 500 == 0:
             whole._turn()  # noqa: SLF001
@@ -143,6 +145,19 @@ def to_card(folder: Path, record: Sequence[Sequence[Readings]], count: int) -> N
     over.set()
     whole.run(over)
     assert count
+
+
+class Played:
+    """A clock that stands where the record is."""
+
+    def __init__(self, at: Moment) -> None:
+        self.at = at
+
+    def now(self) -> Moment:
+        return self.at
+
+    def pause(self, _seconds: float) -> float:
+        return 0.0
 
 
 def written() -> float:
