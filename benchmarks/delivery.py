@@ -35,6 +35,7 @@ from kit_mqtt import Broker, Listener, free_port, running, until  # noqa: E402
 from paho.mqtt.client import Client  # noqa: E402
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion  # noqa: E402
 
+from benchmarks.press import Played  # noqa: E402
 from drivers.base import Quality  # noqa: E402
 from gateway import payloads  # noqa: E402
 from gateway.configuration import config  # noqa: E402
@@ -42,7 +43,7 @@ from gateway.journal import blocks  # noqa: E402
 from gateway.journal.minutes_reader import MinutesReader  # noqa: E402
 from gateway.journal.reader import EventReader  # noqa: E402
 from gateway.journal.readings import ReadingsReader, ReadingsWriter  # noqa: E402
-from gateway.moment import Moment, SystemClock  # noqa: E402
+from gateway.moment import SystemClock  # noqa: E402
 from gateway.payloads import Below, Origin  # noqa: E402
 from gateway.sinks import line_protocol  # noqa: E402
 from gateway.sinks.feeder import Feeder  # noqa: E402
@@ -145,19 +146,6 @@ def to_card(folder: Path, record: Sequence[Sequence[Readings]], count: int) -> N
     over.set()
     whole.run(over)
     assert count
-
-
-class Played:
-    """A clock that stands where the record is."""
-
-    def __init__(self, at: Moment) -> None:
-        self.at = at
-
-    def now(self) -> Moment:
-        return self.at
-
-    def pause(self, _seconds: float) -> float:
-        return 0.0
 
 
 def written() -> float:

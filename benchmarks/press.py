@@ -37,7 +37,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion  # noqa: E40
 
 from drivers.base import Quality  # noqa: E402
 from gateway.journal.readings import ReadingsWriter  # noqa: E402
-from gateway.moment import SystemClock  # noqa: E402
+from gateway.moment import Moment, SystemClock  # noqa: E402
 from gateway.values import Reading, Readings  # noqa: E402
 
 SETTLED_S = 0.12  # between movements of the button: longer than any filter
@@ -216,11 +216,24 @@ def gateway_on(folder: Path, port: int, mqtt: str = "") -> Gateway:
     return Gateway(folder, venue(port, mqtt=mqtt))
 
 
+class Played:
+    """A clock that stands where the record is."""
+
+    def __init__(self, at: Moment) -> None:
+        self.at = at
+
+    def now(self) -> Moment:
+        return self.at
+
+    def pause(self, _seconds: float) -> float:
+        return 0.0
+
+
 def fill(state: Path, backlog: int = BACKLOG) -> None:
     """Readings of the hours before, as a run before has left them: none delivered, a block every four seconds."""
-    clock = SystemClock()
+    now, block = SystemClock().now(), 4 * DEVICES
+    clock = Played(now.after(-backlog / DEVICES))
     writer = ReadingsWriter(state, clock, lambda _message: None, ZoneInfo("Asia/Shanghai"))
-    now, block = clock.now(), 4 * DEVICES
     for number in range(backlog):
         device = f"m{number % DEVICES}"
         reading = Reading(
@@ -228,6 +241,7 @@ def fill(state: Path, backlog: int = BACKLOG) -> None:
         )
         writer.put(Readings(device, (reading,)))
         if number % block == block - 1:
+            clock.at = reading.at
             writer._seal()  # noqa: SLF001  a block without waiting for its time
         if number % (500 * block) == 0:
             writer._turn()  # noqa: SLF001
