@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from drivers.base import Quality
+from gateway.alarm import book
 from gateway.assembly import Plan
 from gateway.board import Board
 from gateway.calendar import Calendar
@@ -56,6 +57,23 @@ def bench(tmp_path: Path) -> Bench:
 def receipt(bench: Bench, hash_: str, *, key: Ed25519PrivateKey = STATION_KEY) -> None:
     payload = make_receipt(key, station="county", hash_=hash_, time="2026-06-07T09:00:01+08:00")
     bench.engine.handle(Inbound("receipt/county", payload, False, "mqtt", bench.now))
+
+
+def test_a_receipt_counts_however_much_came_after_its_event(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C7, F15: what is known of events is bounded, but an event that still waits for its receipt is never forgotten."""
+    monkeypatch.setattr(book, "REMEMBERED", 5)
+    bench.press()
+    pressed = next(e for e in bench.out.events if e["alarm"] == "leak-button" and e["transition"] == "raised")
+    for _ in range(6):
+        bench.level(70.0, 20)
+        bench.level(45.0, 20)
+    kept = list(bench.engine.book.sent.values())
+    receipt(bench, pressed["hash"])
+
+    assert 5 == len(kept)
+    assert kept == sorted(kept, key=lambda sent: sent.number)
+    assert ("county",) == bench.engine.book.pages["leak-button"].alarm.received_by
+    assert (kept[0].number, "county") in bench.out.receipts
 
 
 def test_noise_over_the_limit_is_raised_after_its_hold_and_cleared_under_the_lower_level(bench: Bench) -> None:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 ROUTINE = frozenset({"received"})  # events about receipts need none, or there would be no end of them
 _CONDITIONS = (Signal.BREACH, Signal.CLEAR, Signal.PRESS)
-REMEMBERED = 5000  # events whose hash and delivery are kept in mind
+REMEMBERED = 2000  # events whose hash and delivery are kept in mind, besides those whose receipt is awaited
 
 
 class Outputs(Protocol):
@@ -81,7 +81,12 @@ class Sent:
     needs_receipt: bool
     accepted: dict[str, str] = field(default_factory=dict)  # sink: when, or why not
     received: dict[str, str] = field(default_factory=dict)  # station: when
-    refused: set[str] = field(default_factory=set)  # sinks that did not take it
+    refused: frozenset[str] = frozenset()  # sinks that did not take it
+
+    @property
+    def awaited(self) -> bool:
+        """Whether no station has signed for it yet: until then it is sent again and again."""
+        return self.needs_receipt and not self.received
 
 
 @dataclass(slots=True)
@@ -280,7 +285,7 @@ class Book:
         again = sent is not None and sink in sent.accepted and sink not in sent.refused and why_not is None
         if sent is not None and not again:  # when it first took it, however often it is sent until a receipt comes
             sent.accepted[sink] = why_not or now.text(self.zone)
-            (sent.refused.discard if why_not is None else sent.refused.add)(sink)
+            sent.refused = sent.refused - {sink} if why_not is None else sent.refused | {sink}
 
     def sent_as(self, number: int) -> Sent | None:
         """The event with this number, if it is still in mind."""
@@ -291,8 +296,10 @@ class Book:
 
     def remember(self, hash_: str, sent: Sent) -> None:
         self.sent[hash_] = sent
-        while len(self.sent) > REMEMBERED:
-            self.sent.popitem(last=False)
+        if len(self.sent) > REMEMBERED:
+            over = next((each for each, sent in self.sent.items() if not sent.awaited), None)
+            if over is not None:
+                del self.sent[over]
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
