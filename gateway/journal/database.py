@@ -19,6 +19,7 @@ from gateway.moment import Moment
 COMPANIONS = ("-wal", "-shm")
 ASIDE = "corrupt"
 BUSY_TIMEOUT_S = 5.0
+CACHE_KIB = 256  # of each connection: records are written at their end and read once (SQLite: 2000)
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 FULL = N_("the card is full")
@@ -166,6 +167,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     # Opened by the thread that starts the program, then used by the writer's thread alone.
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     return connection
 
 
@@ -179,6 +181,7 @@ def open_reader(path: Path, *, written: bool = False) -> sqlite3.Connection:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     uri = path.absolute().as_uri()
     connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
