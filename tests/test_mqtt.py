@@ -24,8 +24,9 @@ from gateway.journal.chain import Chain, Identity, new_run
 from gateway.moment import Clock, ClockState, Moment, SystemClock
 from gateway.payloads import Origin
 from gateway.sinks.feeder import Feeder
-from gateway.sinks.link import Link, Publication
+from gateway.sinks.link import Link
 from gateway.sinks.mqtt import MqttPump
+from gateway.sinks.packets import Publication
 from gateway.values import Accepted, Event, Inbound, NotTaken, Reading, Readings, SeenRetained, SinkState
 from gateway.worker import Worker
 

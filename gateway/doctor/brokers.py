@@ -22,8 +22,9 @@ from gateway.configuration import config as configuration
 from gateway.doctor.patient import Check, Patient, Seen, bad, doubtful, good
 from gateway.machine import certificates
 from gateway.moment import Moment
-from gateway.sinks.link import Acked, Link, Message, Publication
+from gateway.sinks.link import Link
 from gateway.sinks.outbox import REFUSED_FROM
+from gateway.sinks.packets import Acked, Message, Publication
 from gateway.sinks.tls import secured
 from gateway.sinks.troubles import LinkLost, explained
 from gateway.vocabulary import word

@@ -14,9 +14,8 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -28,6 +27,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from gateway.catalogue import N_, say
 from gateway.configuration import config
 from gateway.moment import NANO, ClockState, Moment
+from gateway.sinks.packets import Acked, Granted, Happening, Message, Publication
 from gateway.sinks.tls import secured
 from gateway.sinks.troubles import REFUSALS, LinkLost, explained, other_version, refused
 
@@ -42,39 +42,6 @@ HEADER = 64  # bytes of a PUBLISH beside topic and payload, at most
 PACKET_TOO_LARGE = 149
 LONGEST_KEEPALIVE_S = 20
 NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME; the ssl module has no name for it
-
-
-class Publication(NamedTuple):
-    topic: str
-    payload: bytes
-    retain: bool = False
-    expires_s: int | None = None  # MQTT 5 only: the broker may drop it when nobody took it in time
-
-
-@dataclass(frozen=True, slots=True)
-class Acked:
-    """PUBACK: `code` is MQTT 5's reason (0 taken, 16 taken but nobody listens, from 128 refused); 0 over 3.1.1."""
-
-    mid: int
-    code: int
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """SUBACK: one code for each filter, from 128 refused."""
-
-    mid: int
-    codes: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    topic: str
-    payload: bytes
-    retained: bool
-
-
-Happening = Acked | Granted | Message
 
 
 class Link:

@@ -30,9 +30,10 @@ from gateway.payloads import Below, Origin
 from gateway.sinks.birth import CANARY_S, Birth
 from gateway.sinks.echoes import Echoes
 from gateway.sinks.feeder import Feeder, Piece
-from gateway.sinks.link import Acked, Granted, Happening, Link, Message, Publication
+from gateway.sinks.link import Link
 from gateway.sinks.mailbox import LONGEST_WAIT_S, Mailbox
 from gateway.sinks.outbox import ECHO_S, NO_SUBSCRIBERS, REFUSED_FROM, Outbox, Sending
+from gateway.sinks.packets import Acked, Granted, Happening, Message, Publication
 from gateway.sinks.report import Report
 from gateway.sinks.retained import Retained
 from gateway.sinks.supply import Cursors, Supply

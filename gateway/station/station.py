@@ -19,7 +19,8 @@ from gateway.journal.chain import uuid7
 from gateway.moment import Clock, Moment
 from gateway.persons.people import read_key
 from gateway.persons.signing import make_command, make_receipt
-from gateway.sinks.link import Acked, Granted, Link, Message, Publication
+from gateway.sinks.link import Link
+from gateway.sinks.packets import Acked, Granted, Message, Publication
 from gateway.sinks.troubles import LinkLost
 from gateway.station.desk import Desk, Heard, Row
 from gateway.station.settings import StationConfig
