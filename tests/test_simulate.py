@@ -163,12 +163,13 @@ def test_the_same_point_wanders_the_same_way_in_every_run() -> None:
     assert walks[0] != walks[2]
 
 
-def test_people_walk_by_an_entry_thermometer() -> None:
+@pytest.mark.parametrize("quantity", ["object_temperature", "body_temperature"])
+def test_people_walk_by_an_entry_thermometer(quantity: str) -> None:
     """Asked once a second it sees persons who pass and a wall between them, each person twice at least, nobody with a
     fever; and what somebody sets by hand.
     """
-    level = level_of("entry", "object_temperature")
-    peaks = Peaks(Screening(point="entry/object_temperature"), 1.0)
+    level = level_of("entry", quantity)
+    peaks = Peaks(Screening(point=f"entry/{quantity}"), 1.0)
     found = [peaks.add(moment(n), round(level.at(moment(n)), 2), None) for n in range(600)]
     persons = [person for person in found if person is not None]
     level.hold(38.0)

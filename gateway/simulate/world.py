@@ -56,7 +56,7 @@ HABITS: dict[str, Habit] = {
     "pressure": Habit(1004.6, 0.4),
     "illuminance": Habit(420, 25.0),
     "object_temperature": Habit(27.5, 0.05, 4.0),  # the wall behind whoever walks by
-    "body_temperature": Habit(36.4, 0.15, 4.0),
+    "body_temperature": Habit(27.5, 0.05, 4.0),
     "ambient_temperature": Habit(28.3, 0.15),
     "velocity": Habit(0.1, 0.03, 5.0),
     "acceleration": Habit(0.02, 0.004, 5.0),
@@ -150,7 +150,8 @@ class Visitors(Level):
 
 def level_of(device: str, point: str) -> Level:
     quantity = quantity_of(point) or ""
-    kind = Visitors if quantity == "object_temperature" and not point.endswith(("_min", "_2")) else Level
+    entrance = quantity in ("object_temperature", "body_temperature") and not point.endswith(("_min", "_2"))
+    kind = Visitors if entrance else Level
     return kind(f"{device}/{point}", HABITS.get(quantity, _STILL))
 
 
