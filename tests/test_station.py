@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from gateway.persons.signing import Door
 from gateway.station.desk import Desk, Row
 from gateway.station.settings import Acting, StationConfig
 from gateway.station.station import Station, line, needs_receipt
-from gateway.station.store import Kept
+from gateway.station.store import Kept, Store
 from gateway.values import Event, Inbound
 
 NOW = Moment(1_780_800_000 * NANO, 1_000 * NANO)
@@ -328,6 +329,108 @@ def test_nothing_on_any_topic_breaks_the_desk(far: Far, topic: str, payload: byt
     far.take(topic, payload, retained=True)
 
 
+def later_run(gateway: Gateway, run: str = "r2") -> None:
+    """The gateway was started anew."""
+    gateway.chain = Chain(run, "zj-no1", gateway.chain.number, gateway.chain.heads, gateway.identity)
+    gateway.origin = Origin("zj-no1", run, ZONE)
+
+
+@pytest.mark.parametrize("status_first", [True, False])
+def test_a_press_after_a_start_in_the_past_sounds(gateway: Gateway, far: Far, status_first: bool) -> None:
+    """E1: a board without a clock begins a day before its last event: its alarm is news all the same."""
+    far.event(gateway.event(state="normal", transition="reset"))
+    later_run(gateway)
+    if status_first:
+        far.take("status", gateway.online(session="s2"))
+    far.event(gateway.event(at=NOW.after(-86_400)), NOW.after(5))
+    at_once = far.desk.sounding()
+    far.take("status", gateway.online(session="s2"), now=NOW.after(6))
+
+    assert (True, True) == (at_once, far.desk.sounding())
+    assert "active_unacknowledged" == far.row().state
+
+
+def test_the_present_run_is_told_by_the_status_not_by_clocks(gateway: Gateway, far: Far) -> None:
+    """E1: what comes late of a run whose clock was ahead does not hide how the alarm stands, once the venue says so."""
+    ahead = gateway.event(at=NOW.after(86_400), state="normal", transition="reset")
+    later_run(gateway)
+    far.event(gateway.event(at=NOW.after(10)), NOW.after(10))
+    far.event(ahead, NOW.after(11))
+    far.take("status", gateway.online(session="s2"), now=NOW.after(12))
+
+    assert "active_unacknowledged" == far.row().state
+
+
+def test_copies_that_were_asked_for_fill_the_gap(gateway: Gateway, far: Far) -> None:
+    """Events of a run that was not believed to be the present one came: asked for again, they are missing no longer."""
+    far.event(gateway.event())
+    later_run(gateway)
+    past = [gateway.event(at=NOW.after(-3600)) for _ in range(3)]
+    for event in past:
+        far.event(event, NOW.after(1))
+    far.event(gateway.event(at=NOW.after(2)), NOW.after(2))
+    for event in past:
+        far.event(event, NOW.after(3))
+    far.desk.look(NOW.after(20))
+
+    assert {} == far.desk.troubles
+
+
+def test_a_state_newer_than_the_events_that_came_counts(gateway: Gateway, far: Far) -> None:
+    """After an outage of this station what was raised, or reset, meanwhile is known by its signed state."""
+    far.event(gateway.event("noise", state="normal"))
+    far.event(gateway.event("heat"))
+    raised, reset = gateway.event("noise"), gateway.event("heat", state="normal")
+    far.take("custody/alarm/noise", gateway.state(raised, "active_unacknowledged"), retained=True)
+    far.take("custody/alarm/heat", gateway.state(reset, "normal"), retained=True)
+
+    assert ("active_unacknowledged", "normal") == (far.row("noise").state, far.row("heat").state)
+
+
+def test_the_state_of_a_new_run_counts_when_it_is_the_present_one(gateway: Gateway, far: Far) -> None:
+    """E5: retained before the first status of the new run it waits for it; of a run long over it never counts."""
+    far.event(gateway.event(state="normal"))
+    later_run(gateway)
+    far.take("custody/alarm/leak-button", gateway.state(gateway.event(), "active_unacknowledged"), retained=True)
+    stored = far.desk.sounding()
+    far.take("status", gateway.online(session="s2"), now=NOW.after(1))
+
+    assert (False, True) == (stored, far.desk.sounding())
+
+    gateway.origin, chain = Origin("zj-no1", "r0", ZONE), gateway.chain
+    gateway.chain = Chain("r0", "zj-no1", 0, {}, gateway.identity)
+    far.take("custody/alarm/leak-button", gateway.state(gateway.event(), "normal"), retained=True)
+    gateway.chain = chain
+
+    assert far.desk.sounding()
+
+
+@pytest.mark.parametrize(("expected", "sounds"), [(["zj-no1"], True), ([], False)])
+def test_a_venue_that_was_silent_before_the_station_began_is_missed(
+    gateway: Gateway, expected: list[str], sounds: bool
+) -> None:
+    """C11: a station that begins after it does not look calm; a venue known only from the store makes no sound."""
+    desk = Desk(ROOT, {"zj-no1": gateway.identity.public}, 300, pinned={}, expected=expected)
+    desk.look(NOW)
+    at_first = dict(desk.troubles)
+    desk.look(NOW.after(91))
+
+    assert {} == at_first
+    assert (["zj-no1 is silent"], sounds) == (list(desk.troubles.values()), desk.sounding())
+
+    desk.take(f"{ROOT}/zj-no1/status", gateway.online(), retained=False, now=NOW.after(92))
+
+    assert {} == desk.troubles
+
+
+def test_a_venue_whose_alarms_cannot_be_proven_any_more_sounds(far: Far, tmp_path: Path) -> None:
+    """A board exchanged without telling the far side: nothing of it can be believed, so it is as good as silent."""
+    (tmp_path / "other").mkdir()
+    far.take("meta", Gateway(tmp_path / "other").meta())
+
+    assert far.desk.sounding()
+
+
 # ---- the whole station over a real broker -----------------------------------------------------------------------
 
 
@@ -455,3 +558,49 @@ def test_a_zero_report_that_does_not_come_is_missed(tmp_path: Path) -> None:
 
     assert [False, False, True] == seen
     assert not missed(5000)
+
+
+def test_a_full_disk_hides_no_alarm_and_signs_for_none(
+    tmp_path: Path, gateway: Gateway, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C7: what the station cannot keep it shows, with the cause, and gets a receipt when the disk takes it."""
+    full = threading.Event()
+    full.set()
+    keep = Store.keep
+
+    def refusing(store: Store, events: Any) -> None:
+        if full.is_set():
+            raise sqlite3.OperationalError("database or disk is full")
+        keep(store, events)
+
+    monkeypatch.setattr(Store, "keep", refusing)
+    lines: list[str] = []
+    clock = QuickClock()
+    with Broker(tmp_path) as broker, Listener(broker.port) as venue:
+        station = Station(made(settings, broker.port), clock, lines.append)
+        with running(station.run):
+            until(lambda: station.view.link == "", 8)
+            venue.publish("exam/v1/zj-no1/meta", gateway.meta(), retain=True)
+            venue.publish("exam/v1/zj-no1/status", gateway.online(clock.now()))
+            event = gateway.event(at=clock.now())
+            for _ in range(2):
+                venue.publish("exam/v1/zj-no1/custody/event", event.body)
+            until(lambda: station.view.sounding and station.view.rows)
+            until(lambda: any("disk is full" in text for text in station.view.troubles))
+            unsigned = len(venue.on("receipt/county-command"))
+            full.clear()
+            until(lambda: venue.on("receipt/county-command"))
+            until(lambda: station.view.troubles == ())
+
+    assert 0 == unsigned
+    assert 1 == sum("leak-button raised" in text for text in lines)
+
+
+def test_a_store_that_cannot_be_opened_is_said_aloud(tmp_path: Path, settings: dict[str, Any]) -> None:
+    """A far side that cannot begin is no calm far side."""
+    Path(settings["store"]).write_bytes(b"no database" * 1000)
+    station = Station(made(settings, 1), QuickClock(), lambda _line: None)
+    with running(station.run):
+        until(lambda: station.view.sounding)
+
+    assert "not a database" in station.view.link

@@ -33,6 +33,7 @@ class Continuity:
 
     heads: dict[str, Head] = field(default_factory=dict)  # of each stream
     broken: bool = False
+    run: str | None = None  # the present one, as the venue's status says
     _gaps: dict[tuple[str, str, int], bool] = field(default_factory=dict)  # stream, run, seq: asked for
     _owed: set[str] = field(default_factory=set)  # hashes that a new run named and that did not come
     _since: Moment | None = None  # when the first of what is missing now was missed
@@ -49,12 +50,17 @@ class Continuity:
             self._miss(stream, run, last.seq + 1, seq)
             self.broken |= seq == last.seq + 1 and event["previous"] != last.hash
             self.heads[stream] = head
-        elif run != last.run and head.time >= last.time:  # an older run's event that comes late is no news
+        elif run != last.run and self._later(head, last):  # an older run's event that comes late is no news
             self._miss(stream, run, 1, seq)
             if seq == 1 and event["previous"] is not None and not known(event["previous"]):
                 self._owed.add(event["previous"])
             self.heads[stream] = head
         self._look(now)
+
+    def came(self, event: Mapping[str, Any]) -> None:
+        """A copy of one that came before: whatever was missed of it, it is here."""
+        self._gaps.pop((event["stream"], event["run"], event["seq"]), None)
+        self._owed.discard(event["hash"])
 
     def told(self, stream: str, run: object, seq: object, now: Moment) -> None:
         """The venue says which event of a stream was its last."""
@@ -78,6 +84,10 @@ class Continuity:
         if self._since is None or now.seconds_since(self._since) < OVERTAKEN_S:
             return 0
         return len(self._gaps) + len(self._owed)
+
+    def _later(self, head: Head, last: Head) -> bool:
+        """By its status, or by time while that is of neither."""
+        return head.run == self.run if self.run in (head.run, last.run) else head.time >= last.time
 
     def _miss(self, stream: str, run: str, first: int, after: int) -> None:
         for seq in range(max(first, after - GAPS), after):

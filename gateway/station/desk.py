@@ -5,13 +5,14 @@
 - Nothing retained is believed before a live `status` of the venue came, and a venue that has been silent for 90 s by
   our own clock is lost (C11, E5).
 - What was sensed long before it came is shown as late, with both times, and does not sound unless it stands (C10).
+- Which of two runs is the later one its live `status` says, never a clock: a board without one begins in the past.
 """
 
 from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -71,6 +72,10 @@ class Row:
 class Venue:
     key: str | None = None
     session: str | None = None
+    run: str | None = None  # the present one
+    runs: set[str] = field(default_factory=set)  # of which a proven event came
+    fresh: set[str] = field(default_factory=set)  # those that are new since the last status: one may be the present one
+    expected: bool = False  # by name, whether it was ever heard or not
     nonce: str | None = None
     online: bool | None = None  # None: never heard live
     heard: Moment | None = None
@@ -90,8 +95,16 @@ class Heard:
 
 
 class Desk:
-    def __init__(self, root: str, keys: Mapping[str, str], late_after_s: float, *, pinned: Mapping[str, str]) -> None:
-        """`keys` were seen before, `pinned` stand in the configuration."""
+    def __init__(
+        self,
+        root: str,
+        keys: Mapping[str, str],
+        late_after_s: float,
+        *,
+        pinned: Mapping[str, str],
+        expected: Iterable[str] = (),
+    ) -> None:
+        """`keys` were seen before; `pinned`, and the venues that are `expected`, stand in the configuration."""
         self._root = root
         self._late_after_s = late_after_s
         self.venues: dict[str, Venue] = {}
@@ -99,6 +112,10 @@ class Desk:
         self.troubles: dict[str, str] = {}  # what: in words
         self.new_keys: dict[str, str] = {}
         self._known: dict[str, None] = {}
+        self._later: dict[tuple[str, str, str], Row] = {}  # of another run than the one that is shown
+        self._since: Moment | None = None  # when silence was first looked for
+        for venue in (*pinned, *expected):
+            self._venue(venue).expected = True
         for venue, key in (dict(keys) | dict(pinned)).items():
             self._venue(venue).key = key
 
@@ -107,6 +124,7 @@ class Desk:
         event = json.loads(kept.body)
         self._know(kept.hash)
         self._venue(kept.venue).continuity.follow(event, now, self.is_known)
+        self._venue(kept.venue).runs.add(kept.run)
         received = Moment(kept.received_ns, now.mono_ns - (now.wall_ns - kept.received_ns), now.clock)
         self._place(self._row(event, received, proven=True))
 
@@ -128,16 +146,20 @@ class Desk:
         return []
 
     def look(self, now: Moment) -> None:
-        """What silence says: call it once a second."""
+        """What silence says, from the first look on: call it once a second, connected or not."""
+        self._since = self._since or now
         for name, venue in self.venues.items():
-            silent = venue.heard is not None and now.seconds_since(venue.heard) > LOST_S
+            silent = now.seconds_since(venue.heard or self._since) > LOST_S
             if silent:
                 venue.online = None
             what = f"{name} silent"
-            if silent or venue.online is False:
+            if silent and venue.heard is None and not venue.expected:  # of another time, perhaps: shown, without sound
+                self.troubles[f"{name} unheard"] = say("{venue} is silent", venue=name)
+            elif silent or venue.online is False:
                 self.troubles[what] = venue.said if venue.online is False else say("{venue} is silent", venue=name)
             else:
                 self.troubles.pop(what, None)
+                self.troubles.pop(f"{name} unheard", None)
             self._look_for_report(name, venue, now)
             self._look_for_gaps(name, venue, now)
 
@@ -150,11 +172,16 @@ class Desk:
         return wanted
 
     def sounding(self) -> bool:
-        """An alarm that nobody has acknowledged, or a venue that has gone."""
-        return any(row.sounds for row in self.rows.values()) or any(what.endswith(" silent") for what in self.troubles)
+        """An alarm that nobody has acknowledged, or a venue that has gone or whose alarms cannot be proven any more."""
+        gone = (" silent", " key")
+        return any(row.sounds for row in self.rows.values()) or any(what.endswith(gone) for what in self.troubles)
 
     def is_known(self, hash_: str) -> bool:
         return hash_ in self._known
+
+    def forget(self, hash_: str) -> None:
+        """An event that could not be kept: when it comes again it is new."""
+        self._known.pop(hash_, None)
 
     def connected(self) -> None:
         """A new connection: what a venue said of itself before may be outdated, so nothing is signed by it."""
@@ -174,6 +201,7 @@ class Desk:
                 venue.continuity.ask_again()
             venue.session, venue.online, venue.heard, venue.said = session, True, now, ""
             venue.nonce = str(fields.get("nonce"))
+            self._runs(name, venue, fields.get("run"))
             if first:
                 for key, row in self.rows.items():
                     if key[0] == name and not row.believed:
@@ -187,6 +215,13 @@ class Desk:
                 else say("the connection to {venue} is lost", venue=name)
             )
         self.look(now)
+
+    def _runs(self, name: str, venue: Venue, run: object) -> None:
+        """The present run is known: what was taken for older, or for newer, by its time is judged anew."""
+        venue.run = venue.continuity.run = str(run)
+        venue.fresh.clear()
+        for key in [key for key in self._later if key[0] == name]:
+            self._place(self._later.pop(key))
 
     def _meta(self, name: str, venue: Venue, payload: bytes, now: Moment) -> list[Heard]:
         fields = _object(payload) or {}
@@ -220,11 +255,17 @@ class Desk:
             return []
         place = (event["hash"], event["id"], name, event["stream"], event["run"], event["seq"])
         heard = Heard(row, Kept(*place, payload, now.wall_ns), again=self.is_known(event["hash"]))
-        if not heard.again:
-            self._know(event["hash"])
-            venue.continuity.follow(event, now, self.is_known)
-            self._look_for_gaps(name, venue, now)
-            self._place(row)
+        if heard.again:
+            venue.continuity.came(event)
+            return [heard]
+        if row.run != venue.run and row.run not in venue.runs:
+            venue.fresh.add(row.run)
+            venue.continuity.run = None
+        venue.runs.add(row.run)
+        self._know(event["hash"])
+        venue.continuity.follow(event, now, self.is_known)
+        self._look_for_gaps(name, venue, now)
+        self._place(row)
         return [heard]
 
     def _head(self, venue: Venue, stream: str, payload: bytes, now: Moment) -> None:
@@ -242,14 +283,18 @@ class Desk:
             self._look_for_report(name, venue, now)
         last = fields.get("event") or {}
         known = self.rows.get(key)
-        if known is not None and (known.run, known.seq) != (last.get("run"), last.get("seq")) and known.believed:
-            return
-        if known is not None:
-            self.rows[key] = replace(known, state=str(fields["state"]), revision=int(fields["revision"]))
-        elif fields.get("state") != "normal":
-            event = {"transition": "", "text": {}, "run": "", "seq": 0, "time": fields.get("since"), **fields, **last}
-            event["venue"] = name
-            self.rows[key] = replace(self._row(event, now, proven=True), believed=venue.online is True)
+        event = {"transition": "", "text": {}, "run": "", "seq": 0, "time": fields.get("since"), **fields, **last}
+        event["venue"] = name
+        row = replace(self._row(event, now, proven=True), believed=venue.online is True)
+        if known is None:
+            if row.standing:
+                self.rows[key] = row
+        elif (known.run, known.seq) == (row.run, row.seq) or not known.believed:
+            self.rows[key] = replace(known, state=row.state, revision=row.revision)
+        elif row.seq > known.seq if row.run == known.run else row.run == venue.run:  # of events that never came
+            self.rows[key] = row
+        elif row.run != known.run:
+            self._later[key] = row
 
     def _look_for_gaps(self, name: str, venue: Venue, now: Moment) -> None:
         if venue.continuity.broken:
@@ -295,11 +340,18 @@ class Desk:
         )
 
     def _place(self, row: Row) -> None:
-        """The newest event of an alarm says how it stands; an older one that comes late does not."""
+        """The newest event of an alarm says how it stands; an older one that comes late does not. Of two runs the
+        other one's is kept until the venue says which of them is the present one.
+        """
         key = (row.venue, row.stream, row.alarm)
         known = self.rows.get(key)
-        if known is None or _newer(row, known):
+        if known is None:
             self.rows[key] = row
+            return
+        shown, other = (row, known) if _newer(row, known, self._venue(row.venue)) else (known, row)
+        self.rows[key] = shown
+        if other.run != shown.run:
+            self._later[key] = other
 
     def _venue(self, name: str) -> Venue:
         return self.venues.setdefault(name, Venue())
@@ -318,10 +370,13 @@ def _object(payload: bytes) -> dict[str, Any] | None:
     return fields if isinstance(fields, dict) else None
 
 
-def _newer(row: Row, known: Row) -> bool:
+def _newer(row: Row, known: Row, venue: Venue) -> bool:
     if row.run == known.run:
         return row.seq >= known.seq
-    return seconds_of(row.sensed) >= seconds_of(known.sensed)
+    if venue.run in (row.run, known.run) and not venue.fresh & {row.run, known.run}:
+        return row.run == venue.run
+    louder = row.run in venue.fresh and row.unacknowledged and not known.unacknowledged
+    return louder or seconds_of(row.sensed) >= seconds_of(known.sensed)
 
 
 def _age_s(text: object, now: Moment) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.catalogue import say
 from gateway.journal.chain import uuid7
-from gateway.moment import Clock, Moment
+from gateway.moment import NANO, Clock, Moment
 from gateway.persons.people import read_key
 from gateway.persons.signing import make_command, make_receipt
 from gateway.sinks.link import Link
@@ -33,6 +34,7 @@ WAIT_S = 0.1
 AGAIN_S = 1.0  # real seconds before connecting again
 REMEMBERED = 200  # events of each stream taken from the store at start
 COMMAND_EXPIRES_S = 60
+MOST_UNKEPT = 5000  # events in memory that the disk refuses
 
 
 class View(NamedTuple):
@@ -85,6 +87,8 @@ class Station:
         self._wishes: queue.SimpleQueue[Wish] = queue.SimpleQueue()
         self._out: deque[Outgoing] = deque()
         self._flying: set[int] = set()
+        self._unkept: dict[str, Kept] = {}  # by hash: the disk has refused them so far
+        self._kept_ns = 0  # monotonic: when it was last asked
         self._asked: dict[tuple[str, str, str], int] = {}  # alarm: revision that was acknowledged from here
         self._troubles: frozenset[str] = frozenset()
 
@@ -93,19 +97,35 @@ class Station:
         self._wishes.put(Wish(venue, stream, alarm, note))
 
     def run(self, stop: threading.Event) -> None:
-        store = Store(Path(self._config.store))
+        while not stop.is_set():
+            try:
+                store = Store(Path(self._config.store))
+            except sqlite3.Error as error:  # blind, so it sounds
+                self.view = View(self._sick(error), (), (), sounding=True)
+                self._say_new(frozenset({self.view.link}))
+                stop.wait(AGAIN_S)
+                continue
+            try:
+                self._serve(store, stop)
+            finally:
+                store.close()
+
+    def _serve(self, store: Store, stop: threading.Event) -> None:
+        config = self._config
+        expected = [name for name in config.venues if name != "+"]
+        desk = Desk(config.root, store.keys(), config.late_after, pinned=config.keys, expected=expected)
+        for kept in store.newest(REMEMBERED):
+            desk.remember(kept, self._clock.now())
         try:
-            desk = Desk(self._config.root, store.keys(), self._config.late_after, pinned=self._config.keys)
-            for kept in store.newest(REMEMBERED):
-                desk.remember(kept, self._clock.now())
             while not stop.is_set():
                 try:
                     self._connected(desk, store, stop)
                 except LinkLost as lost:
+                    desk.look(self._clock.now())
                     self._show(desk, lost.detail)
                     stop.wait(AGAIN_S)
         finally:
-            store.close()
+            self._show(desk, say("connecting"))  # whatever ended it: nothing on the screen is live now
 
     # ---- one connection ------------------------------------------------------------------------------------------
 
@@ -142,23 +162,44 @@ class Station:
                         self._response(payload)
                         continue
                     heard += desk.take(topic, payload, retained=retained, now=now)
-        self._keep(desk, store, heard)
         for each in heard:
             if not each.again:
                 self._tell(line(each.row))
-            if each.kept is not None:  # a copy too: its receipt may have been lost
-                self._sign(each.kept, now)
+        for kept in self._keep(desk, store, heard, now):
+            self._sign(kept, now)
         desk.look(now)
         self._act(desk, now)
         self._send(link)
         self._show(desk, "")
 
-    def _keep(self, desk: Desk, store: Store, heard: list[Heard]) -> None:
-        kept = [each.kept for each in heard if each.kept is not None and not each.again]
-        if kept:
-            store.keep(kept)
-        while desk.new_keys:
-            store.remember_key(*desk.new_keys.popitem())
+    def _keep(self, desk: Desk, store: Store, heard: list[Heard], now: Moment) -> list[Kept]:
+        """What stands on the disk now, to be signed for: a copy too, its receipt may have been lost. What the disk
+        refuses is shown all the same, waits, and gets no receipt: then the venue goes on looking for somebody.
+        """
+        came = {each.kept.hash: each.kept for each in heard if each.kept is not None and not each.again}
+        self._unkept |= came
+        copies = [each.kept for each in heard if each.kept is not None and each.kept.hash not in self._unkept]
+        if not (self._unkept or desk.new_keys) or (not came and now.mono_ns - self._kept_ns < AGAIN_S * NANO):
+            return copies
+        self._kept_ns = now.mono_ns
+        try:
+            store.keep(list(self._unkept.values()))
+            for venue, key in desk.new_keys.items():
+                store.remember_key(venue, key)
+        except sqlite3.Error as error:
+            desk.troubles["store"] = self._sick(error)
+            while len(self._unkept) > MOST_UNKEPT:
+                oldest = next(iter(self._unkept))
+                del self._unkept[oldest]
+                desk.forget(oldest)
+            return copies
+        desk.troubles.pop("store", None)
+        desk.new_keys.clear()
+        kept, self._unkept = list(self._unkept.values()), {}
+        return [*kept, *copies]
+
+    def _sick(self, error: sqlite3.Error) -> str:
+        return say("{file} takes nothing ({why}): no event is signed for", file=self._config.store, why=error)
 
     # ---- what goes out -------------------------------------------------------------------------------------------
 
@@ -242,7 +283,9 @@ class Station:
     def _show(self, desk: Desk, link: str) -> None:
         rows = sorted((row for row in desk.rows.values() if row.standing), key=_pressing)
         self.view = View(link, tuple(rows), tuple(desk.troubles.values()), desk.sounding())
-        troubles = frozenset(desk.troubles.values()) | (frozenset({link}) if link else frozenset())
+        self._say_new(frozenset(desk.troubles.values()) | (frozenset({link}) if link else frozenset()))
+
+    def _say_new(self, troubles: frozenset[str]) -> None:
         for text in sorted(troubles - self._troubles):
             self._tell(f"! {text}")
         self._troubles = troubles
