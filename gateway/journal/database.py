@@ -181,9 +181,9 @@ def open_reader(path: Path, *, written: bool = False) -> sqlite3.Connection:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     uri = path.absolute().as_uri()
     connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     except sqlite3.OperationalError:
         connection.close()
         log = path.with_name(path.name + "-wal")
