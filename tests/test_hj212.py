@@ -150,7 +150,7 @@ def test_the_clock_is_set_back(site: Site, platform: Platform) -> None:
         until(lambda: len(times(platform, "2051", "23")) == 3, 10, "the files")
         before = len(platform.heard)
         site.clock.second = DAY_S + 600
-        site.live(10, silent=lambda second: second == DAY_S + 600)
+        site.live(10, silent=lambda second: second < DAY_S + 900)
         site.clock.second += 20
         until(lambda: len(times(platform, "2051", "23")) == 5, 10, "a file of both lives")
     again = [said for said in platform.heard[before:] if said.cn == "2051" and said.fields["ST"] == "23"]
@@ -160,10 +160,8 @@ def test_the_clock_is_set_back(site: Site, platform: Platform) -> None:
 
     assert [] == platform.faults == later.faults
     assert stamps(DAY_S, 600, 2) == [said.values["DataTime"] for said in again] == times(later, "2051", "23")
-    assert (
-        own_leq([*range(DAY_S + 600, DAY_S + 1200, 20), *range(DAY_S + 620, DAY_S + 1200, 20)])
-        == again[1].values["Leq-Data"]
-    )
+    both = [*range(DAY_S + 600, DAY_S + 1200, 20), *range(DAY_S + 900, DAY_S + 1200, 20)]
+    assert own_leq(both) == again[1].values["Leq-Data"] != own_leq(both[:30])
 
 
 def test_silence_is_said_and_never_a_number(site: Site, platform: Platform) -> None:

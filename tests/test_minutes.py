@@ -428,7 +428,8 @@ def test_unreadable(venue: Venue) -> None:
     venue.live(64)
     venue.end()
     path = venue.directory / "readings-2026-06-07.db"
-    path.write_bytes(b"\x01" * path.stat().st_size)
+    path.unlink()
+    path.mkdir()
     reader = MinutesReader(venue.directory)
 
     for ask in (lambda: list(reader.between(0, 2**33)), lambda: reader.after(0, 5), reader.newest):
@@ -468,6 +469,28 @@ def test_a_day_that_is_being_thinned_is_read_once(venue: Venue) -> None:
 
     assert ["minutes-2026-06.db"] == [path.name for path in month_files(venue.directory)]
     assert before == venue.records()
+
+
+def test_a_damaged_file_holds_up_no_other(venue: Venue) -> None:
+    """F6: with a month and a day that can no longer be read, the records of all the others are."""
+    venue.live(124)
+    venue.clock.at = venue.clock.at.after(86_400)
+    venue.live(124)
+    venue.clock.at = venue.clock.at.after(86_400)
+    venue.live(124)
+    before = venue.records()
+    _, second, _ = day_files(venue.directory)
+    second.write_bytes(b"garbage " * 1024)
+    (venue.directory / "minutes-2026-01.db").write_bytes(b"garbage " * 1024)
+    reader = MinutesReader(venue.directory)
+    found = [((m.start_s - TEN) // 60, m.n) for m in reader.between(0, 2**33)]
+    places = [place for place, _ in reader.after(0, 100)]
+
+    assert (before[:2], before[-3:]) == (found[:2], found[-3:])
+    assert len(before) > len(found)
+    assert places[-1] == reader.newest()
+    assert reader.after(places[-2], 1)[0][1] == reader.before(reader.newest())
+    reader.close()
 
 
 def test_a_day_that_is_written_again_after_the_clock_went_back(venue: Venue) -> None:

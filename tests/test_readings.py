@@ -436,6 +436,34 @@ def test_damaged_file(venue: Venue) -> None:
     assert 1 == len(list(venue.directory.glob("readings-2026-06-07.db.*.corrupt")))
 
 
+@pytest.mark.parametrize("damage", ["garbage", "empty", "half"])
+def test_a_damaged_day_holds_up_no_other(venue: Venue, damage: str) -> None:
+    """F6: what an old file cannot give any more is passed over, and the days before and after it are read: before the
+    program is started again, and after that, when the file is put aside and said.
+    """
+    for day in range(3):
+        venue.turn(*(float(1000 * day + v) for v in range(300)))
+        for more in range(8):
+            venue.turn(float(1000 * day + 300 + more))
+        venue.clock.move(DAY_S)
+    venue.turn(9999.0)
+    path = venue.directory / venue.files()[1]
+    whole = path.read_bytes()
+    path.write_bytes({"garbage": b"garbage " * 4096, "empty": b"", "half": whole[: len(whole) // 2]}[damage])
+    running = venue.values()
+    venue.end()
+    venue.start()
+    venue.turn(10_000.0)
+
+    for values in (running, venue.values()):
+        assert 308 == len([value for value in values if value < 1000])
+        assert 308 > len([value for value in values if 1000 <= value < 2000])
+        assert 308 == len([value for value in values if 2000 <= value < 3000])
+        assert 9999.0 in values
+    assert [10_000.0] == venue.values(venue.reader.newest() - 1)
+    assert ["readings"] == [m.store for m in venue.told if isinstance(m, SetAside)]
+
+
 def test_bad_row_is_stepped_over(venue: Venue) -> None:
     """A row that was altered gives no readings and stops nothing."""
     venue.turn(51.0)

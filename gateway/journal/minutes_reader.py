@@ -73,9 +73,8 @@ class MinutesReader:
                     if span.high_place <= place:
                         self._files.rest(path)
                         continue
-                    found |= self._files.connection(path).execute(
-                        "SELECT place, data FROM minutes WHERE place > ? ORDER BY place LIMIT ?", (place, limit)
-                    )
+                    question = "SELECT place, data FROM minutes WHERE place > ? ORDER BY place LIMIT ?"
+                    found |= self._files.rows(path, question, (place, limit))
             except (sqlite3.Error, OSError) as error:
                 raise self._unavailable(error) from error
         return [(at, _decoded(at, found[at])) for at in sorted(found)[:limit]]
@@ -104,7 +103,7 @@ class MinutesReader:
             for at_most, path in sorted(nearest, reverse=True):
                 if found and found[0][0] >= at_most:
                     break
-                found = sorted([*found, *self._files.connection(path).execute(question, (place,))])[-1:]
+                found = sorted([*found, *self._files.rows(path, question, (place,))])[-1:]
                 self._files.rest(path)
         except (sqlite3.Error, OSError) as error:
             raise self._unavailable(error) from error
@@ -163,7 +162,7 @@ class MinutesReader:
 
     def _merged(self, paths: Sequence[Path], start_s: int, end_s: int) -> Iterator[tuple[int, int, bytes]]:
         question = "SELECT first, place, data FROM minutes WHERE first < ? AND last >= ? ORDER BY first, place"
-        yield from heapq.merge(*(self._files.connection(path).execute(question, (end_s, start_s)) for path in paths))
+        yield from heapq.merge(*(self._files.rows(path, question, (end_s, start_s)) for path in paths))
         for path in paths:
             self._files.rest(path)
 

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
@@ -21,8 +22,20 @@ from gateway.environment.minute_maker import MinuteMaker
 from gateway.environment.minutes import encode
 from gateway.journal import blocks
 from gateway.journal.ageing import MINUTES, Ageing, Keep
-from gateway.journal.database import NewerSchema, Schema, Trust, is_damage, open_reader, open_store, wal_emptied, words
+from gateway.journal.database import (
+    ASIDE,
+    COMPANIONS,
+    NewerSchema,
+    Schema,
+    Trust,
+    is_damage,
+    open_reader,
+    open_store,
+    wal_emptied,
+    words,
+)
 from gateway.journal.day_files import day_files
+from gateway.journal.files import set_aside, stamp
 from gateway.journal.minutes_reader import replay
 from gateway.journal.readings_reader import ReadingsReader, last_row
 from gateway.moment import Clock, ClockState, Moment
@@ -166,20 +179,31 @@ class ReadingsWriter:
         """Where earlier runs ended. What cannot be read counts as nothing: places begin with the wall clock anyway."""
         for path in day_files(self._directory):
             try:
-                connection = open_reader(path)
-            except (sqlite3.Error, OSError):
+                with closing(open_reader(path)) as connection:
+                    place, cursors = last_row(connection)
+            except sqlite3.DatabaseError as error:
+                if (is_damage(error) or not path.stat().st_size) and path != self._path_of(self._clock.now()):
+                    self._put_aside(path)
                 continue
-            try:
-                place, cursors = last_row(connection)
-            except (sqlite3.Error, ValueError):
+            except (OSError, ValueError):
                 continue
-            finally:
-                connection.close()
             if place > self._place:
                 self._place = place
                 self._cursors = cursors
         replay(self._directory, self._maker)
         self.committed = self._place
+
+    def _put_aside(self, path: Path) -> None:
+        """A day that is over and can no longer be read: it is said, and kept for who may rescue something of it."""
+        now = self._clock.now()
+        try:
+            aside = set_aside(path, stamp(now), ASIDE, COMPANIONS)
+        except OSError as error:
+            log.warning("event=not-set-aside store=readings file=%s error=%r", path.name, str(error))
+            return
+        self._ageing.changes += 1
+        log.error("event=set-aside store=readings file=%s", aside.name)
+        self._tell(SetAside("readings", aside.name, now))
 
     def _seal(self) -> None:
         """Make blocks of what came since."""
@@ -250,7 +274,7 @@ class ReadingsWriter:
     def _todays(self) -> sqlite3.Connection:
         """The connection to the file of the venue's day; a new day closes the old file and ages the others."""
         now = self._clock.now()
-        path = self._directory / f"readings-{now.local(self._zone):%Y-%m-%d}.db"
+        path = self._path_of(now)
         if self._connection is not None and path == self.current:
             return self._connection
         self._close()
@@ -267,6 +291,9 @@ class ReadingsWriter:
         today = now.local(self._zone).date() if now.clock is ClockState.SYNCHRONISED else None
         self.lost += self._ageing.age(today, self.current, self._proven())
         return self._connection
+
+    def _path_of(self, now: Moment) -> Path:
+        return self._directory / f"readings-{now.local(self._zone):%Y-%m-%d}.db"
 
     # ---- room on the card -------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class ReadingsReader:
         question = "SELECT place, data FROM blocks WHERE place > ? AND count > 0 ORDER BY place DESC LIMIT ?"
         try:
             for path in self._latest() if len(found) < limit and not self._all_in_memory(place) else ():
-                found.update(self._files.connection(path).execute(question, (place, limit)))
+                found.update(self._files.rows(path, question, (place, limit)))
                 self._files.rest(path)
         except (sqlite3.Error, OSError) as error:
             self.close()
@@ -97,26 +97,26 @@ class ReadingsReader:
         return {*paths[-2:], *(path for path in paths if path == current)}
 
     def _add_from_card(self, found: dict[int, bytes], place: int, limit: int) -> None:
-        spans = sorted((self._files.span(path, _places), path) for path in self._files.paths())
+        spans = ((self._files.span(path, _places), path) for path in self._files.paths())
         read: dict[int, bytes] = {}
-        for (first, last), path in spans:
+        for (first, last), path in sorted((span, path) for span, path in spans if span is not None):
             if len(read) >= limit and first > sorted(read)[limit - 1]:
                 break
             if last <= place:
                 self._files.rest(path)
                 continue
-            rows = self._files.connection(path).execute(
-                "SELECT place, data FROM blocks WHERE place > ? AND count > 0 ORDER BY place LIMIT ?", (place, limit)
-            )
-            read.update(rows)
+            question = "SELECT place, data FROM blocks WHERE place > ? AND count > 0 ORDER BY place LIMIT ?"
+            read.update(self._files.rows(path, question, (place, limit)))
         found.update(read)
 
     def _last_rows(self) -> list[tuple[int, dict[str, int]]]:
         try:
             found = []
             for path in self._latest():
-                found.append(last_row(self._files.connection(path)))
+                row = self._files.ask(path, last_row)
                 self._files.rest(path)
+                if row is not None:
+                    found.append(row)
         except (sqlite3.Error, OSError, ValueError) as error:
             self.close()
             raise Unavailable(f"readings: {error}") from error
@@ -124,12 +124,17 @@ class ReadingsReader:
 
     def _newest_of(self, path: Path) -> int:
         try:
-            row = self._files.connection(path).execute("SELECT max(place) FROM blocks WHERE count > 0").fetchone()
+            place = self._files.ask(path, _newest_place)
             self._files.rest(path)
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise Unavailable(f"readings: {error}") from error
-        return int(row[0] or 0)
+        return place or 0
+
+
+def _newest_place(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT max(place) FROM blocks WHERE count > 0").fetchone()
+    return int(row[0] or 0)
 
 
 def _places(connection: sqlite3.Connection) -> tuple[int, int]:
