@@ -29,7 +29,7 @@ from gateway.journal.day_files import day_files, month_files
 from gateway.journal.minutes_reader import MinutesReader
 from gateway.journal.readings import ReadingsReader, ReadingsWriter
 from gateway.moment import NANO, ClockState, Moment
-from gateway.values import Reading, Readings
+from gateway.values import Reading, Readings, SetAside
 
 CST = timezone(timedelta(hours=8))
 TEN = 1_780_797_600  # 2026-06-07, 10:00:00 at the venue
@@ -456,6 +456,30 @@ def test_minute_records_outlive_their_readings(venue: Venue) -> None:
     venue.clock.at = venue.clock.at.after(86_400)
     venue.live(4)
     assert [] == [path.name for path in month_files(venue.directory) if "2026-06" in path.name]
+
+
+@pytest.mark.parametrize("damaged", [True, False], ids=["damaged", "of a newer version"])
+def test_a_months_file_that_cannot_be_used(venue: Venue, damaged: bool) -> None:
+    """F6: readings are kept all the same. A damaged one is put aside and said; beside one that a newer version has
+    written (it was rolled back) the days stay as they are.
+    """
+    month = venue.directory / "minutes-2026-06.db"
+    if damaged:
+        month.write_bytes(b"garbage " * 1024)
+    else:
+        newer = sqlite3.connect(month)
+        newer.executescript("CREATE TABLE other (a); PRAGMA user_version=99")
+        newer.close()
+    venue.kill()
+    venue.keep = Keep(days=1)
+    venue.start()
+    venue.live(124)
+    venue.clock.at = venue.clock.at.after(3 * 86_400)
+    venue.live(16)
+
+    assert () == venue.writer.memory
+    assert (1 if damaged else 2) == len(day_files(venue.directory))
+    assert damaged == any(isinstance(told, SetAside) for told in venue.told)
 
 
 def test_a_day_that_is_being_thinned_is_read_once(venue: Venue) -> None:

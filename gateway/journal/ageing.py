@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from gateway.journal.database import Schema, Trust, open_reader, open_store
+from gateway.journal.database import NewerSchema, Schema, Trust, open_reader, open_store
 from gateway.journal.day_files import day_files, month_files
 from gateway.journal.files import sync_directory
 from gateway.moment import Clock
-from gateway.values import Dropped
+from gateway.values import Dropped, SetAside
 
 log = logging.getLogger(__name__)
 
@@ -130,17 +130,23 @@ class Ageing:
         return 0
 
     def _save_minutes(self, path: Path) -> bool:
-        """On the card when this returns; False when they could not be read, or the card has no room even for them."""
-        month = self._directory / f"minutes-{path.name.removeprefix('readings-')[:7]}.db"
+        """On the card when this returns. False when they could not be read, when the card has no room even for them, or
+        when a newer version of the program has written the month's file.
+        """
+        month, now = self._directory / f"minutes-{path.name.removeprefix('readings-')[:7]}.db", self._clock.now()
         try:
             with closing(open_reader(path)) as day:
                 rows = day.execute("SELECT place, first, last, data FROM minutes").fetchall()
-            with closing(open_store(month, MONTH, self._clock.now(), Trust.CHECK).connection) as connection:
+            opened = open_store(month, MONTH, now, Trust.CHECK)
+            if opened.aside is not None:
+                log.error("event=set-aside store=readings file=%s", opened.aside.name)
+                self._tell(SetAside("readings", opened.aside.name, now))
+            with closing(opened.connection) as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 # After a cut between this and the unlinking, the same records come once more.
                 connection.executemany("INSERT OR REPLACE INTO minutes VALUES (?, ?, ?, ?)", rows)
                 connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, NewerSchema) as error:
             log.warning("event=minutes-not-kept file=%s error=%r", path.name, str(error))
             return False
         return True
