@@ -153,6 +153,37 @@ def test_the_lamp_walks_from_pressed_to_acknowledged_and_says_when_nobody_answer
     assert [True, True, True, True, False] == [sound for _, sound in steps]
 
 
+def test_the_lamp_counts_from_the_press_not_from_the_release(bench: Bench) -> None:
+    """A button held, or let go, gives the network no more time."""
+    bench.press(for_s=25)
+    bench.store()
+    bench.wait(4)
+    before = bench.out.lamps["leak-button"][0]
+    bench.wait(3)
+
+    assert (LampStep.STORED, LampStep.NOT_DELIVERED) == (before, bench.out.lamps["leak-button"][0])
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_an_alarm_whose_rule_is_gone_after_a_restart_ends_for_the_far_side_too(
+    bench: Bench, acknowledged: bool
+) -> None:
+    """Else a station would sound for an alarm that nobody can acknowledge any more."""
+    bench.level(70, 30)
+    if acknowledged:
+        bench.act("ack", "noise-in-session")
+    bench.config = bench.config.model_copy(update={"rule": {}})
+    bench.restart()
+    bench.wait(6)  # its own hold
+    states = [bench.state("noise-in-session")]
+    if not acknowledged:
+        bench.act("ack", "noise-in-session")
+        states.append(bench.state("noise-in-session"))
+
+    assert (["normal"] if acknowledged else ["cleared_unacknowledged", "normal"]) == states
+    assert "cleared" in bench.transitions("noise-in-session")
+
+
 def test_a_receipt_counts_once_and_a_forged_one_raises_its_own_alarm(bench: Bench) -> None:
     """Decision 8: only a signature of the station counts; the same receipt again is silent."""
     bench.press()

@@ -121,7 +121,21 @@ def test_the_siren_goes_on_after_a_restart(bench: Bench) -> None:
     bench.restart()
     bench.wait(1)
 
-    assert [("siren", True)] == paths(bench)
+    assert ["leak", ("siren", True)] == paths(bench)
+
+
+def test_the_message_is_sent_again_after_a_restart(bench: Bench) -> None:
+    """Nobody knows whether the modem had it: twice is allowed, losing is not; once answered it is not sent any more."""
+    bench.press()
+    bench.wait(65)
+    bench.out.paths.clear()
+    bench.restart()
+    again = paths(bench)
+    bench.act("ack", "leak-button")
+    bench.out.paths.clear()
+    bench.restart()
+
+    assert (["leak"], []) == (again, paths(bench))
 
 
 def test_a_silent_button_never_drives_the_siren(tmp_path: Path) -> None:

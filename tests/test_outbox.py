@@ -445,6 +445,26 @@ def test_unreceived_events_of_an_earlier_run_are_sent_again() -> None:
     assert not outbox.wants_awaiting()
 
 
+def test_a_receipt_that_came_while_the_journal_was_read_counts() -> None:
+    """What the card did not know yet when it was asked is not sent again for ever."""
+    outbox = made_outbox(cursor=1000, last=1000)
+    outbox.wants_awaiting()
+    outbox.received(7)
+    outbox.fill_awaiting([press(7), press(8)])
+
+    assert [8] == drain(outbox, at(0))
+
+
+def test_presses_while_the_broker_is_away_do_not_pile_up() -> None:
+    """A7, C6: a door that flutters through a night without network costs no memory."""
+    outbox = made_outbox()
+    for number in range(1, 3 * LIVE + 1):
+        outbox.put(press(number))
+        outbox.stored(number)
+
+    assert [0] == [len(lane.urgent) for lane in outbox._lanes.values() if lane.stream == "custody"]
+
+
 @pytest.mark.parametrize("stored", [True, False])
 def test_unreceived_events_are_bounded_in_memory(stored: bool) -> None:
     """The oldest that the journal has make room; while the card fails, the oldest of all."""

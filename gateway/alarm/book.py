@@ -148,7 +148,9 @@ class Book:
                 del self.pages[name]
 
     def define_left(self, now: Moment) -> None:
-        """Custody alarms that stand and whose contact is no longer configured keep their page until they are reset."""
+        """Alarms that stand and are no longer configured keep their page until they are over: else the far side would
+        show them for ever, and nobody could acknowledge them.
+        """
         for name, snapshots in list(self.left.items()):
             written = snapshots[0].get("definition")
             try:
@@ -156,7 +158,7 @@ class Book:
                 standing = any(from_json(each["life"], now).standing for each in snapshots)
             except (KeyError, TypeError, ValueError):
                 continue
-            if definition.custody and standing:
+            if standing:
                 self.define(definition, {"zh": name, "en": name}, now)
 
     def adopt(self, name: str, found: Alarm, now: Moment) -> None:

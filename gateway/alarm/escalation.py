@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.alarm.book import Book, Page
-from gateway.alarms import UNACKNOWLEDGED, Given, Signal, Transition
+from gateway.alarms import UNACKNOWLEDGED, Alarm, Given, Signal, Transition
 from gateway.moment import Moment
 from gateway.values import Notice
 
@@ -34,11 +34,16 @@ class Escalation:
         self._on = False
 
     def resume(self) -> None:
-        """After a restart: the siren goes on for what had come to it and nobody has answered."""
+        """After a restart: the siren goes on for what had come to it and nobody has answered, and the modem sends its
+        message again, because nobody knows whether it had.
+        """
         for page in self._book.pages.values():
-            taken = page.definition.escalation[: page.alarm.escalation_step]
-            if any(step.to == "siren" for step in taken):
+            alarm = page.alarm
+            taken = {step.to for step in page.definition.escalation[: alarm.escalation_step]}
+            if "siren" in taken:
                 self._wail(page)
+            if "modem" in taken and alarm.state in UNACKNOWLEDGED:
+                self._call(page.definition.kind, alarm)
 
     def passed(self, page: Page, transition: Transition) -> None:
         """A transition was recorded; if it is a step, it is taken."""
@@ -50,8 +55,7 @@ class Escalation:
             case "second-broker":
                 self._paths.hurry("second")
             case "modem":
-                alarm = transition.alarm
-                self._paths.call(Notice(page.definition.name, page.definition.kind, alarm.raised, drill=alarm.drill))
+                self._call(page.definition.kind, transition.alarm)
             case "siren":
                 self._wail(page)
 
@@ -85,6 +89,9 @@ class Escalation:
     def say_again(self) -> None:
         """The pins were claimed anew."""
         self._paths.siren(on=self._on)
+
+    def _call(self, kind: str, alarm: Alarm) -> None:
+        self._paths.call(Notice(alarm.name, kind, alarm.raised, drill=alarm.drill))
 
     def _wail(self, page: Page) -> None:
         """A siren cannot be marked as a drill, so a drill never has one."""

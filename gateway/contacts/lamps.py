@@ -60,6 +60,6 @@ class Lamps:
             return LampStep.ACKNOWLEDGED
         if alarm.received_by:
             return LampStep.RECEIVED
-        if alarm.changed is not None and now.seconds_since(alarm.changed) > NOT_DELIVERED_S:
+        if alarm.escalating is not None and now.seconds_since(alarm.escalating) > NOT_DELIVERED_S:  # since the press
             return LampStep.NOT_DELIVERED
         return LampStep.STORED if page.opening <= stored else LampStep.PRESSED

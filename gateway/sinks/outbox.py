@@ -33,6 +33,7 @@ URGENT_NS = 20_000_000  # an urgent event waits no longer for the card
 LIVE = 200  # stored events of one stream kept in memory while they cannot go out
 LIVE_UNSTORED = 5_000  # the same while the card fails and memory is the only place
 BACKLOG = 100  # events of one stream read from the journal at a time
+SIGNED = 1000  # receipts kept in mind
 AWAITING = 256  # events without a receipt kept in memory; the journal knows the others
 FIRST_DELAY_S, LAST_DELAY_S = 2.0, 60.0  # between sending again; doubled each time
 UNPROVEN_IN_FLIGHT = 4  # in a branch that is not proven yet
@@ -139,6 +140,7 @@ class Outbox:
         self._more_awaiting = True  # the journal may know events without a receipt that are not in memory
         self._asked_awaiting = False
         self._received: set[int] = set()  # while still in a lane
+        self._signed: dict[int, None] = {}  # the last ones: what was read from the journal may not know it yet
         self._stored = 0
         self._failing = False
         self._top = 0
@@ -172,12 +174,18 @@ class Outbox:
 
     def stored(self, number: int) -> None:
         self._stored = max(self._stored, number)
+        for lane in self._lanes.values():  # nothing asks for them while the broker is away: they would pile up
+            while lane.urgent and lane.urgent[0].number <= self._stored:
+                lane.urgent.popleft()
 
     def storage(self, *, failing: bool) -> None:
         self._failing = failing
 
     def received(self, number: int) -> None:
         """A signed receipt came, through whichever broker. An event still in its lane is sent once all the same."""
+        self._signed[number] = None
+        if len(self._signed) > SIGNED:
+            del self._signed[next(iter(self._signed))]
         if self._awaiting.pop(number, None) is None and number > (self.cursor() or 0):
             self._received.add(number)
 
@@ -324,7 +332,7 @@ class Outbox:
         self._more_awaiting = False
         passed = self.cursor() or 0
         for event in sorted(events, key=_number, reverse=True):
-            if event.number > passed or event.number in self._awaiting:
+            if event.number > passed or event.number in self._awaiting or event.number in self._signed:
                 continue
             if len(self._awaiting) >= AWAITING:
                 self._more_awaiting = True
