@@ -338,6 +338,22 @@ def it_is_removed_and_keeps_the_record() -> None:
     assert "not-found" == show("LoadState")
 
 
+def it_comes_back_with_its_record() -> None:
+    """Installed again over what was kept, it runs at once: the configuration is there."""
+    before = len((STATE / "events.db").read_bytes())
+    assert "version 0.1.0 is in force" in install("0.1.0")
+    assert active()
+    assert before <= len((STATE / "events.db").read_bytes())
+    run("venue-gateway", "journal", "verify")
+
+
+def it_is_removed_with_everything() -> None:
+    install("0.1.0", "uninstall", "--delete-data")
+    left = [path for path in (STATE, Path("/opt/venue-gateway"), Path("/etc/venue-gateway")) if path.exists()]
+    assert [] == left
+    assert "not-found" == show("LoadState")
+
+
 FIRST = (
     installs_without_network,
     starts_with_a_configuration,
@@ -358,7 +374,12 @@ FIRST = (
     an_exam_freezes_it,
 )
 OF_DEVICES = (sandbox_allows_the_venue_and_nothing_else, the_clock_is_known_in_the_sandbox)
-SECOND = (it_starts_by_itself_after_a_boot, it_is_removed_and_keeps_the_record)
+SECOND = (
+    it_starts_by_itself_after_a_boot,
+    it_is_removed_and_keeps_the_record,
+    it_comes_back_with_its_record,
+    it_is_removed_with_everything,
+)
 
 
 def main() -> None:
