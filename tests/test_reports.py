@@ -12,20 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit_record import Level, fill
+from kit_hj212_site import HandClock
+from kit_record import ZONE, Level, fill
 
 from drivers import library
+from drivers.base import Quality
 from gateway.catalogue import choose
 from gateway.cli import main
 from gateway.configuration import last_good
 from gateway.environment.noise import Judgement, Outcome
 from gateway.errors import Refused
 from gateway.journal.chain import Identity
+from gateway.journal.readings import ReadingsWriter
 from gateway.moment import NANO, ClockState, Moment
 from gateway.reports import bundle
 from gateway.reports.complaint import Answer, Heard, answer
 from gateway.reports.limits import Judged, Summary
 from gateway.rules import Rule
+from gateway.values import Reading, Readings
 
 NINE_S = 1_780_794_000  # 2026-06-07T09:00:00+08:00
 DOC = Path(__file__).parent.parent / "docs" / "evidence.md"
@@ -174,6 +178,24 @@ def test_samples_are_all_there(tmp_path: Path) -> None:
 
     assert 3600 == len(rows) - 1 == len(set(rows[1:]))
     assert "2026-06-07T08:00:00.000+08:00,synchronised,gate/laf,48.0,dB(A),good," == rows[1]
+
+
+def test_samples_of_a_time_before_which_the_clock_was_set_back(tmp_path: Path) -> None:
+    """E1: what was measured after a clock that ran a day ahead was set right is in the table, far as its places lie."""
+    state = record(tmp_path / "state", hours=1.0)
+    clock = HandClock(NINE_S + 86_400)
+    writer = ReadingsWriter(state, clock, lambda _: None, ZONE)
+    for at_s in (NINE_S + 86_400, *range(NINE_S - 1000, NINE_S - 900, 4), NINE_S + 2 * 86_400):
+        clock.second = at_s
+        at = Moment(at_s * NANO + NANO // 2, at_s * NANO)
+        writer.put(Readings("gate", (Reading("gate/laf", 60.0, Quality.GOOD, at),)))
+        writer._turn()
+    writer._close()
+    report(state, tmp_path / "out", "noise", "--from", "2026-06-07T08:00", "--to", "2026-06-07T09:00")
+    rows = (tmp_path / "out" / "samples.csv").read_text("utf-8-sig").splitlines()
+
+    assert 3600 + 25 == len(rows) - 1 == len(set(rows[1:]))
+    assert 25 == sum(",60.0," in row for row in rows)
 
 
 # ---- bundles --------------------------------------------------------------------------------------------------

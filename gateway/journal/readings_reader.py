@@ -15,6 +15,8 @@ from gateway.values import Readings
 
 log = logging.getLogger(__name__)
 
+CROWDED_MS = 1000  # blocks are seconds apart while the clock goes on
+
 
 def _decoded(place: int, data: bytes) -> list[Readings]:
     try:
@@ -65,6 +67,22 @@ class ReadingsReader:
             self.close()
             raise Unavailable(f"readings: {error}") from error
         return [(at, _decoded(at, found[at])) for at in sorted(found)[-limit:]]
+
+    def crowded(self, place: int) -> int | None:
+        """The first place after this one with another less than a second before it: places that wait for a clock that
+        was set back to come up to them, so that older times may lie there. None: they go with the clock to the end.
+        """
+        question = """SELECT place FROM blocks AS later WHERE place > ? AND EXISTS (SELECT 1 FROM blocks
+                      WHERE place BETWEEN later.place - ? AND later.place - 1) ORDER BY place LIMIT 1"""
+        try:
+            found: list[tuple[int]] = []
+            for path in self._files.paths():
+                found += self._files.rows(path, question, (place, CROWDED_MS))
+                self._files.rest(path)
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            raise Unavailable(f"readings: {error}") from error
+        return min(found)[0] if found else None
 
     def cursor(self, sink: str) -> int:
         """Up to where `sink` has proof, as far as the card knows."""

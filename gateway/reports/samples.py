@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.environment.noise import is_noise
-from gateway.journal.readings_reader import ReadingsReader
+from gateway.journal.readings_reader import CROWDED_MS, ReadingsReader
 from gateway.moment import NANO
 from gateway.reports.material import Material
-from gateway.values import Reading
+from gateway.values import Reading, Readings
 
 BLOCKS = 200  # read at once
 
@@ -36,17 +36,27 @@ def _samples(state: Path, material: Material, names: set[str], progress: Callabl
     reader = ReadingsReader(state)
     place = (material.start_s - 1) * 1000
     last = material.end_s * 1000 + 60_000  # blocks are closed a few seconds after their readings
-    while rows := reader.after(place, BLOCKS):
-        for place, answers in rows:
-            if place > last:
-                reader.close()
-                return
-            for reading in (reading for answer in answers if answer.device in names for reading in answer.readings):
-                at_s = reading.at.wall_ns / NANO
-                if is_noise(reading.point) and material.start_s <= at_s < material.end_s:
-                    yield reading
-        progress(place)
+    for at, answers in _blocks(reader, place, last):
+        for reading in (reading for answer in answers if answer.device in names for reading in answer.readings):
+            at_s = reading.at.wall_ns / NANO
+            if is_noise(reading.point) and material.start_s <= at_s < material.end_s:
+                yield reading
+        progress(at)
     reader.close()
+
+
+def _blocks(reader: ReadingsReader, place: int, last: int) -> Iterator[tuple[int, list[Readings]]]:
+    """From one place to another, and all beyond that were closed after the clock was set back."""
+    while rows := reader.after(place, BLOCKS):
+        for at, answers in rows:
+            if at > last and at - place > CROWDED_MS:
+                found = reader.crowded(at)
+                if found is None:
+                    return
+                place = found - CROWDED_MS - 1
+                break
+            place = at
+            yield at, answers
 
 
 def _progress(material: Material) -> Callable[[int], None]:
