@@ -341,6 +341,21 @@ def test_restart_in_a_minute(venue: Venue, way: str, off_s: int, rest: int) -> N
     assert (60, {"missing": 60 - second.n} if second.n < 60 else {}) == (second.due, second.set_aside)
 
 
+def test_restart_in_a_minute_after_the_clock_was_set_back(venue: Venue) -> None:
+    """E1: then the last commits are not in the files of the last days, and the minute is whole all the same."""
+    for _ in range(3):
+        venue.live(4)
+        venue.clock.at = venue.clock.at.after(86_400)
+    venue.clock.at = replace(venue.clock.at, wall_ns=(TEN + 2) * NANO)
+    venue.live(84)
+    venue.kill()
+    venue.start()
+    venue.live(44)
+    twice = [m.n for m in venue.reader.between(TEN + 60, TEN + 120)]
+
+    assert [60] == twice
+
+
 def test_restart_twice_doubles_nothing(venue: Venue) -> None:
     """A record that was committed is not made again of the same blocks."""
     for _ in range(4):

@@ -15,7 +15,7 @@ from gateway.environment.minutes import MINUTE_S, Minute, decode, text_of
 from gateway.errors import Unavailable
 from gateway.journal import blocks
 from gateway.journal.database import open_reader
-from gateway.journal.day_files import DayFiles, Memory, Waiting, day_files
+from gateway.journal.day_files import DayFiles, Memory, Waiting
 from gateway.moment import NANO
 
 log = logging.getLogger(__name__)
@@ -188,14 +188,15 @@ def _span(connection: sqlite3.Connection) -> _Span | None:
     return None if found[0] is None else _Span(*found)
 
 
-def replay(directory: Path, maker: MinuteMaker) -> None:
+def replay(files: Sequence[Path], maker: MinuteMaker) -> None:
     """Give `maker` the readings of the last commits that no record holds yet: the minute that a restart cut in two.
+    `files`: those with the last commits, in their order.
 
     What the card cannot give counts as nothing: the next record then says what is missing.
     """
     found: dict[int, bytes] = {}
     recorded: dict[tuple[str, int], int] = {}
-    for path in day_files(directory)[-2:]:
+    for path in files:
         try:
             with closing(open_reader(path)) as connection:
                 found |= connection.execute(

@@ -177,6 +177,7 @@ class ReadingsWriter:
 
     def _look_up(self) -> None:
         """Where earlier runs ended. What cannot be read counts as nothing: places begin with the wall clock anyway."""
+        files = []
         for path in day_files(self._directory):
             try:
                 with closing(open_reader(path)) as connection:
@@ -187,10 +188,11 @@ class ReadingsWriter:
                 continue
             except (OSError, ValueError):
                 continue
+            files.append((place, path))
             if place > self._place:
                 self._place = place
                 self._cursors = cursors
-        replay(self._directory, self._maker)
+        replay([path for _, path in sorted(files)[-2:]], self._maker)
         self.committed = self._place
 
     def _put_aside(self, path: Path) -> None:
