@@ -23,6 +23,11 @@ from gateway.values import ContactFault, Edge
 MS = 1_000_000
 
 
+def one_wire(contact: Contact) -> Contact:
+    """The same with one wire."""
+    return contact.model_copy(update={"pin_other": None})
+
+
 class HeldPin(MockPin):
     """A mock pin with a wire on it: setting the pull does not move it, unlike MockPin's."""
 
@@ -235,6 +240,33 @@ def test_a_line_that_fails_while_running_is_told_and_claimed_again(factory: Mock
         assert ["Input/output error" in str(bench.told[0].error), None] == [True, bench.told[1].error]
         assert (0,) == bench.told[0].lines
         assert ["start", "start"] == [e.source for e in bench.edges]
+
+
+@pytest.mark.parametrize("when", ["claimed", "running"])
+def test_a_pin_that_raises_what_nobody_expects_is_that_contact_s_fault(factory: MockFactory, when: str) -> None:
+    """A5, B10: whatever a library raises for one contact, the others are watched, and it is tried again."""
+    sick = threading.Event()
+
+    class Sick(HeldPin):
+        def _get_state(self) -> bool:
+            if sick.is_set():
+                raise RuntimeError("out of nowhere")
+            return bool(super()._get_state())
+
+    factory.pin(17, pin_class=Sick)
+    if when == "claimed":
+        sick.set()
+    with running(Bench({"paper-room-door": one_wire(DOOR), "leak-button": BUTTON}, factory)) as bench:
+        bench.until(lambda: any(edge.contact == "leak-button" for edge in bench.edges))
+        sick.set()
+        bench.until(lambda: bool(bench.told))
+        factory.pin(27).drive_high() if factory.pin(27).state == 0 else factory.pin(27).drive_low()
+        bench.until(lambda: sum(edge.contact == "leak-button" for edge in bench.edges) > 1)
+        sick.clear()
+        bench.until(lambda: bench.told[-1].error is None)
+
+    assert [("paper-room-door", (0,)), ("paper-room-door", ())] == [(each.contact, each.lines) for each in bench.told]
+    assert "out of nowhere" in (bench.told[0].error or "")
 
 
 def test_simulated_pins_are_refused_in_earnest(factory: MockFactory) -> None:

@@ -12,16 +12,18 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from drivers.contact import Wiring
-from gateway.catalogue import sentence
+from gateway.catalogue import N_, say, sentence
 from gateway.configuration.config import Contact
 from gateway.contacts.lamp import BUZZER, DRILL_BUZZER, PATTERNS, LampStep
 from gateway.moment import NANO, Clock, Moment
 from gateway.sources.outputs import LONGEST_BEAT_S, Signal, Siren, claim_signal, pin_sentence
 from gateway.sources.pins import Backend, PinTrouble, given_backend, real_backend
 from gateway.values import ContactFault, Edge
+from gateway.worker import contained
 
 POLL_S = 0.1
 MOVING_POLL_S = 0.05  # within MOVING_S of a movement
@@ -172,7 +174,7 @@ class Contacts:
                     self._claim(now)
                     retry_ns = now.after(RETRY_S).mono_ns
                 for post in self._posts.values():
-                    self._serve(post, now)
+                    self._contain(post, partial(self._serve, post, now))
                 if self._siren is not None and self._backend is not None:
                     self._siren.serve(self._backend, now)
                 self._take_wishes(self._wait_s(now))
@@ -218,9 +220,17 @@ class Contacts:
                 return
             self.backend = self._backend.name
         for post in self._posts.values():
-            self._claim_post(post, self._backend, now)
+            self._contain(post, partial(self._claim_post, post, self._backend, now))
         if self._siren is not None:
             self._siren.claim(self._backend, now)
+
+    def _contain(self, post: Post, work: Callable[[], None]) -> None:
+        """What no back end should raise is this contact's fault, and keeps no other contact from being watched."""
+        failed = contained(work)
+        if isinstance(failed, Exception):
+            self._release(post)
+            pins = ", ".join(str(pin) for pin in post.line_pins)
+            self._report(post, say(N_("pin {pin} cannot be used ({cause})"), pin=pins, cause=failed), self._clock.now())
 
     def _claim_post(self, post: Post, backend: Backend, now: Moment) -> None:
         troubles = []
@@ -246,11 +256,10 @@ class Contacts:
         wiring = Wiring.of(None if post.config.safe is None else post.config.safe == "high")
         device = InputDevice(pin, pull_up=wiring.pull_up, pin_factory=backend.factory)
         line = Line(post.name, index, device, backend, self._clock, tell=self._tell_edge)
-        try:
-            line.open()
-        except backend.errors:
-            line.close()
-            raise
+        failed = contained(line.open)
+        if isinstance(failed, Exception):
+            contained(line.close)  # or it would be in use by ourselves
+            raise failed
         return line
 
     def _serve(self, post: Post, now: Moment) -> None:
@@ -299,7 +308,6 @@ class Contacts:
 
     def _release(self, post: Post) -> None:
         for part in (*post.lines.values(), post.lamp, post.buzzer):
-            if part is not None and self._backend is not None:
-                with contextlib.suppress(*self._backend.errors):  # what is claimed next says what is wrong
-                    part.close()
+            if part is not None:
+                contained(part.close)  # what is claimed next says what is wrong
         post.lines, post.lamp, post.buzzer = {}, None, None
