@@ -20,6 +20,7 @@ from drivers.base import Quality
 from gateway.catalogue import choose
 from gateway.cli import main
 from gateway.configuration import last_good
+from gateway.environment.minutes import Minute
 from gateway.environment.noise import Judgement, Outcome
 from gateway.errors import Refused
 from gateway.journal.chain import Identity
@@ -28,6 +29,7 @@ from gateway.moment import NANO, ClockState, Moment
 from gateway.reports import bundle
 from gateway.reports.complaint import Answer, Heard, answer
 from gateway.reports.limits import Judged, Summary
+from gateway.reports.material import Gauge
 from gateway.rules import Rule
 from gateway.values import Reading, Readings
 
@@ -196,6 +198,27 @@ def test_samples_of_a_time_before_which_the_clock_was_set_back(tmp_path: Path) -
 
     assert 3600 + 25 == len(rows) - 1 == len(set(rows[1:]))
     assert 25 == sum(",60.0," in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("totals", "fallen"),
+    [
+        ([], None),
+        ([(4.8, 4.8)], 0.0),
+        ([(4.8, 4.8), (None, None), (4.8, 5.0)], 0.2),
+        ([(4.8, 4.8), (4.8, 5.0), (0.0, 0.0), (0.0, 0.2)], 0.4),
+        ([(4.8, 4.8), (0.3, 0.5), (0.5, 0.6)], 0.6),
+        ([(5.0, 5.0), (5.4, 5.4), (5.0, 5.0), (5.4, 5.4)], 0.4),
+    ],
+    ids=["never heard", "dry", "rain", "reset at midnight", "reset while it rains", "lived twice"],
+)
+def test_the_rain_that_fell(totals: list[tuple[float | None, float | None]], fallen: float | None) -> None:
+    """By the gauge's total, whatever it began from, and over its being reset: what stood in it before did not fall."""
+    gauge = Gauge()
+    for index, (low, last) in enumerate(totals):
+        gauge.add(Minute("roof/rain", NINE_S + 60 * index, 60, 60, 0, low, last, last))
+
+    assert fallen == (None if gauge.fallen is None else round(gauge.fallen, 6))
 
 
 # ---- bundles --------------------------------------------------------------------------------------------------

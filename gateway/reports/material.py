@@ -70,6 +70,7 @@ class Material:
     end_s: int
     levels: tuple[Level, ...]
     weather: Mapping[str, Period]  # by point
+    rain: Mapping[str, float | None]  # mm that fell, by point
     events: tuple[Mapping[str, Any], ...]  # of the span, as they were sent
     heads: Mapping[str, Mapping[str, Any]]  # stream: run, seq and hash of the record's last event
     checks: Book
@@ -103,7 +104,7 @@ def gather(state: Path, config: Config, sha256: str, question: Question, wanted:
     events, heads, book, simulated = _events(state, start_s, end_s, question.streams)
     periods = Periods(config)
     heards = {name: Heard(periods.within(start_s, end_s), _asides(book, name)) for name in chosen}
-    weather = _listen(state, start_s, end_s, heards, question.listens)
+    weather, rain = _listen(state, start_s, end_s, heards, question.listens)
     rules = rule_sets.build(config, instruments)
     levels = []
     for name, each in chosen.items():
@@ -116,7 +117,7 @@ def gather(state: Path, config: Config, sha256: str, question: Question, wanted:
             Level(name, each.driver.title, place, meter, why, mine, heards[name], tuple(_asides(book, name)), whole)
         )
     return Material(
-        config, sha256, calendar, periods, start_s, end_s, tuple(levels), weather, events, heads, book, simulated
+        config, sha256, calendar, periods, start_s, end_s, tuple(levels), weather, rain, events, heads, book, simulated
     )
 
 
@@ -142,9 +143,10 @@ def _is_wanted(name: str, place: str, wanted: Sequence[str]) -> bool:
 
 def _listen(
     state: Path, start_s: int, end_s: int, heards: Mapping[str, Heard], listens: Callable[[Minute], None] | None
-) -> dict[str, Period]:
-    """Every record once, to the device that it is of; the weather's, put together."""
+) -> tuple[dict[str, Period], dict[str, float | None]]:
+    """Every record once, to the device that it is of; the weather's, put together: wind, and the rain that fell."""
     weather: dict[str, Sum] = {}
+    gauges: dict[str, Gauge] = {}
     reader = MinutesReader(state)
     for minute in reader.between(start_s, end_s):
         if listens is not None:
@@ -152,10 +154,34 @@ def _listen(
         device, _, name = minute.point.partition("/")
         if device in heards and noise.is_noise(minute.point):
             heards[device].add(name, minute)
-        elif name.startswith(("wind_speed", "rain")):
+        elif name.startswith("wind_speed"):
             weather.setdefault(minute.point, Sum()).add(minute)
+        elif name.startswith("rain"):
+            gauges.setdefault(minute.point, Gauge()).add(minute)
     reader.close()
-    return {point: each.period() for point, each in weather.items()}
+    rain = {point: each.fallen for point, each in gauges.items()}
+    return {point: each.period() for point, each in weather.items()}, rain
+
+
+class Gauge:
+    """What fell into a rain gauge, by its total. One that is less than half of before began anew from nothing; one that
+    is a little less is of a minute that was lived twice.
+    """
+
+    def __init__(self) -> None:
+        self.fallen: float | None = None  # mm, since its first record; of a minute in which it began anew the rest
+        self._total = 0.0
+
+    def add(self, minute: Minute) -> None:
+        """In the order of time."""
+        if minute.low is None or minute.last is None:
+            return
+        if self.fallen is None:
+            self.fallen, self._total = 0.0, minute.low
+        if 2 * minute.low < self._total:
+            self._total = 0.0
+        self.fallen += max(0.0, minute.last - self._total)
+        self._total = max(self._total, minute.last)
 
 
 def _events(

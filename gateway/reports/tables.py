@@ -214,18 +214,16 @@ def without_record(material: Material, known: Collection[int]) -> list[str]:
 
 
 def weather(material: Material) -> Iterator[dict[str, Any]]:
+    for point, fallen in material.rain.items():
+        yield {"point": point, "value": "-" if fallen is None else say("{fallen:.1f} mm", fallen=fallen)}
     for point, period in material.weather.items():
-        if point.partition("/")[2].startswith("rain"):
-            fallen = None if period.high is None or period.low is None else period.high - period.low
-            yield {"point": point, "value": "-" if fallen is None else say("{fallen:.1f} mm", fallen=fallen)}
-        else:
-            values = (period.mean, period.high)
-            yield {
-                "point": point,
-                "value": "-"
-                if None in values
-                else say("mean {mean:.1f} m/s, at most {high:.1f} m/s", mean=period.mean, high=period.high),
-            }
+        values = (period.mean, period.high)
+        yield {
+            "point": point,
+            "value": "-"
+            if None in values
+            else say("mean {mean:.1f} m/s, at most {high:.1f} m/s", mean=period.mean, high=period.high),
+        }
 
 
 def alarms(material: Material, kinds: Sequence[str] = ("noise",)) -> Iterator[dict[str, Any]]:
