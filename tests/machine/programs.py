@@ -7,13 +7,13 @@ import fcntl
 import json
 import os
 import platform
-import signal
 import socket
 import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -76,7 +76,7 @@ paho.mqtt.subscribe.callback(heard, "exam-sim/v1/zj-no1/custody/event", qos=1, h
 
 def run(*words: object, code: int = 0) -> str:
     command = [str(word) for word in words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=7200, check=False)
     if done.returncode != code:
         raise AssertionError(f"{command} ended with {done.returncode}: {done.stdout[-700:]} {done.stderr[-700:]}")
     return done.stdout
@@ -92,6 +92,17 @@ def until(condition: Callable[[], object], what: str, limit_s: float = 300) -> N
 
 def gateway(*words: object, code: int = 0) -> str:
     return run(PROGRAM / "venue-gateway", *words, "--lang", "en", code=code)
+
+
+@contextmanager
+def beside(*command: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is asked to end afterwards."""
+    process = subprocess.Popen([str(word) for word in command])
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(120)
 
 
 def connected() -> bool:
@@ -134,19 +145,14 @@ def a_press_reaches_the_broker() -> str:
     WORK.mkdir()
     VENUE.write_text(TEXT)
     (WORK / "broker.conf").write_text("listener 1883 127.0.0.1\nallow_anonymous true\n")
-    broker = subprocess.Popen(["mosquitto", "-c", WORK / "broker.conf"], stderr=subprocess.DEVNULL)
-    venue = subprocess.Popen([PROGRAM / "venue-gateway", "run", VENUE, "--state", STATE, "--simulate"])
-    try:
+    run_it = (PROGRAM / "venue-gateway", "run", VENUE, "--state", STATE, "--simulate")
+    with beside("mosquitto", "-c", WORK / "broker.conf"), beside(*run_it) as venue:
         until(connected, "the gateway is connected")
         listener = subprocess.Popen([PROGRAM / "python", "-c", LISTENER], stdout=subprocess.PIPE, text=True)
         time.sleep(60)  # of readings; and the listener is there for sure
         gateway("sim", "leak-button", "press", "--state", STATE)
         heard = listener.communicate(timeout=300)[0]
-    finally:
-        venue.send_signal(signal.SIGTERM)
-        code = venue.wait(120)
-        broker.terminate()
-    assert 0 == code
+    assert 0 == venue.returncode
     assert heard.strip() in gateway("journal", "export", "--state", STATE)
     return heard.strip()
 
