@@ -24,6 +24,7 @@ from kit_mqtt import free_port, running, until
 
 from gateway.environment.acoustics import energy
 from gateway.environment.minutes import Minute
+from gateway.environment.noise import Validity
 from gateway.hj212.factors import FACTORS
 from gateway.hj212.uploads import Channel, File, Nights, of_file
 
@@ -216,6 +217,21 @@ def test_two_platforms_at_once(site: Site) -> None:
     assert {"hj212-city", "hj212-province"} == before.keys()
     assert before["hj212-city"] == DAY_S * 1000 < before["hj212-province"]
     assert {"hj212-province": before["hj212-province"]} == site.writer._cursors
+
+
+@pytest.mark.parametrize(("share", "letter"), [(0.75, {}), (0.8, {}), (0.9, {"Leq-Flag": "B"})])
+def test_enough_samples_are_those_that_every_other_output_needs(
+    site: Site, share: float, letter: dict[str, str]
+) -> None:
+    """A file of levels is normal from the venue's own share of good samples on, at the edge of it too."""
+    link = site.sink(1).link
+    steps = {5000: 48}
+    minute = Minute("gate-noise/laf", DAY_S, 60, 48, 48 * energy(5000), 50.0, 50.0, 50.0, steps)
+    file = File("2051", "23", DAY_S, DAY_S + 60, DAY_S * 1000)
+    upload = of_file(file, link.of("23"), [minute], Nights(validity=Validity(share=share)), CST)
+
+    assert upload is not None
+    assert letter == {name: value for item in upload.items for name, value in item if name.endswith("Flag")}
 
 
 def test_ldn_is_the_one_of_every_other_output() -> None:

@@ -28,7 +28,7 @@ from gateway.values import Reading
 
 REALTIME, MINUTE, HOUR, DAY = "2011", "2051", "2061", "2031"
 KINDS = (MINUTE, HOUR, DAY)  # in the order in which they are sent when they end together
-ENOUGH = 0.75  # share of the samples due that a figure needs to be flagged N (HJ 906, GB 3095)
+ENOUGH = 0.75  # share of the samples due that a figure needs to be flagged N (GB 3095); of levels as the venue has it
 _STEP = 1000  # keys in a second
 
 FlagLetter = Literal["N", "F", "M", "D", "C", "T", "B"]
@@ -192,7 +192,7 @@ def _noise(file: File, channel: Channel, minutes: Sequence[Minute], nights: Nigh
     if file.kind == DAY:
         yield from _levels(channel, day.period, "Ld", day.hours.laeq, "DayData")
         yield from _levels(channel, night.period, "Ln", night.hours.laeq, "NightData")
-    letter = flag(period, accepted=mean is not None)
+    letter = flag(period, accepted=mean is not None, share=nights.validity.share)
     if letter != "N":  # the print of 2017 has no flag in noise files; what is not normal is said all the same
         yield ((f"{name}-Flag", letter),)
 
@@ -229,12 +229,12 @@ def _part(file: File, minutes: Sequence[Minute], nights: Nights, zone: tzinfo, *
     return _Part(combine(own), hours_of(means, 0, due_min * 60, needed, validity.share))
 
 
-def flag(period: Period, *, accepted: bool = True) -> FlagLetter:
-    """N when enough of the samples due were good; else why most of the others were not counted.
+def flag(period: Period, *, accepted: bool = True, share: float = ENOUGH) -> FlagLetter:
+    """N when enough of the samples due (`share`) were good; else why most of the others were not counted.
 
     `accepted`: the figure was known; that of a day also needs enough hours of the day and of the night.
     """
-    if accepted and period.n and period.valid >= ENOUGH:
+    if accepted and period.n and period.valid >= share:
         return "N"
     letters: Counter[FlagLetter] = Counter()
     for reason, count in period.set_aside.items():
