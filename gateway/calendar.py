@@ -167,6 +167,11 @@ class Calendar:
             return False
         return now.wall_ns / NANO >= self._custody.end_s
 
+    @property
+    def custody_ended(self) -> bool:
+        """Whether a named person has ended it."""
+        return self._custody_ended
+
     def end_custody(self) -> None:
         """A named person has ended it."""
         self._custody_ended = True

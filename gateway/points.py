@@ -30,7 +30,7 @@ from gateway.calendar import Calendar, Span
 from gateway.catalogue import both
 from gateway.environment.aqi import Index
 from gateway.environment.noise_weather import Weather
-from gateway.moment import Moment
+from gateway.moment import ClockState, Moment
 from gateway.rules import Rule, Verdict, definition, judge, limits_in_force, measure, watch
 from gateway.values import Readings
 
@@ -44,6 +44,7 @@ class Points:
         self.calendar = calendar
         self.rules = {rule.name: rule for rule in rules}
         self.verdicts: dict[str, Verdict] = {}
+        self._custody_began = False
         for rule in self.rules.values():
             watch(rule, board)
 
@@ -134,8 +135,12 @@ class Points:
         return self.calendar.phase(now).session
 
     def sealed(self, now: Moment) -> bool:
-        """Whether papers are, or may be, in the room."""
-        return self.calendar.span("custody", now) is not None
+        """Whether papers are, or may be, in the room. Custody that has begun by a set clock is not undone by one that
+        is set back, by whatever time server: it is ended by name.
+        """
+        holds = self.calendar.span("custody", now) is not None
+        self._custody_began |= holds and now.clock is ClockState.SYNCHRONISED
+        return holds or (self._custody_began and not self.calendar.custody_ended)
 
 
 def _stream_of(name: str) -> Stream:

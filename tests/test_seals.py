@@ -367,6 +367,20 @@ def test_a_jump_of_the_clock_makes_no_window_longer(bench: Bench) -> None:
 # ---- custody goes on ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("begun", "raised"), [(True, ["raised"]), (False, ["updated"])])
+def test_a_clock_that_is_set_back_unseals_no_door(tmp_path: Path, *, begun: bool, raised: list[str]) -> None:
+    """E1: custody that has begun is not undone by a time server; one that has not begun is not brought forward."""
+    bench = Bench(tmp_path, VENUE + (CUSTODY if begun else SOON))
+    bench.found_safe()
+    bench.wait(2)
+    bench.now = Moment(bench.now.wall_ns - 14 * 86_400 * NANO, bench.now.mono_ns)
+    bench.wait(1)
+    bench.lines("door", True)
+    bench.wait(1, 0.1)
+
+    assert raised == bench.transitions("door")
+
+
 def test_custody_goes_on_after_its_end_until_a_person_ends_it(tmp_path: Path) -> None:
     """Sealed after `custody.end`; ended by name and with a reason; over after a restart too."""
     bench = Bench(tmp_path, VENUE + CUSTODY)
