@@ -103,6 +103,7 @@ class Book:
     passed: Callable[[Page, Transition], None] = lambda _page, _transition: None
     pages: dict[str, Page] = field(default_factory=dict)
     sent: OrderedDict[str, Sent] = field(default_factory=OrderedDict)  # by hash
+    full: int = 0  # with so many `sent` is looked through for what may be forgotten
     left: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)  # written alarms not yet defined
 
     @property
@@ -298,10 +299,12 @@ class Book:
 
     def remember(self, hash_: str, sent: Sent) -> None:
         self.sent[hash_] = sent
-        if len(self.sent) > REMEMBERED:
-            over = next((each for each, sent in self.sent.items() if not sent.awaited), None)
-            if over is not None:
-                del self.sent[over]
+        if len(self.sent) < self.full:
+            return
+        settled = [each for each, known in self.sent.items() if not known.awaited]
+        for each in settled[: max(0, len(settled) - REMEMBERED)]:
+            del self.sent[each]
+        self.full = len(self.sent) + REMEMBERED // 4  # looked through so seldom that thousands awaited cost nothing
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
