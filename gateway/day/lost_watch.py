@@ -56,6 +56,7 @@ class LostWatch:
             self._open = {key: Disturbance.from_json(one, now) for key, one in memory["open"].items()}
             self._moved = {str(name): float(end_s) for name, end_s in memory["moved"].items()}
             said = {kind: Disturbance.from_json(one, now) for kind, one in memory["said"].items()}
+            self._ends = {str(name): float(end_s) for name, end_s in memory.get("ends", {}).items()}
         except (KeyError, TypeError, ValueError) as error:
             log.warning("event=bad-memory page=%s error=%r", PAGE, str(error))
             return
@@ -146,6 +147,8 @@ class LostWatch:
         end_s = self._end_of(session, times, until, now)
         self._moved[session] = end_s
         self._calendar.move(session, end_s)
+        if session in self._ends:
+            self._ends[session] = end_s
         what = both(SESSION_MOVED, session=session, until=until, by=by, note=note)
         details = {"entry": "session-moved", "session": session, "until": self._text(end_s), "by": by}
         yield self._record(what, "session-moved", details, now, Given(by=by, note=note, reason="session-moved"))
@@ -195,6 +198,7 @@ class LostWatch:
         return {
             "open": {key: one.to_json() for key, one in self._open.items()},
             "moved": dict(self._moved),
+            "ends": {one.session: self._ends[one.session] for one in self._open.values() if one.session in self._ends},
             "said": {
                 kind: Disturbance(each.kind, each.name, "-", False, each.since).to_json()
                 for kind, each in said.items()
