@@ -53,3 +53,24 @@ def test_nothing_is_lost_after_the_end_of_a_session(bench: Bench) -> None:
     bench.wait(2)
 
     assert [("gateway-down", 1740, True), ("power", 1800, True)] == lost(bench)
+
+
+@pytest.mark.parametrize("dark_s", [300, 14400])
+def test_a_clock_that_is_set_after_the_start_makes_the_loss_whole(bench: Bench, dark_s: int) -> None:
+    """E1: without a battery clock a boot knows nothing of the time it was dark; once the clock is set, it is counted."""
+    mains_fail(bench, 600)
+    later(bench, 2, dark_s, ClockState.UNSYNCHRONISED)
+    bench.restart()
+    bench.lines("mains", True, source="start")
+    bench.wait(10, clock=ClockState.UNSYNCHRONISED)
+    later(bench, dark_s - 2, 0)
+    bench.wait(2)
+    bench.lines("mains", False)
+    bench.wait(2)
+    told = lost(bench)
+    of_session_s = min(60 + dark_s + 12, 9000 - 600)
+
+    assert ("gateway-down", 2, False) == told[0]
+    assert ("gateway-down", min(dark_s, 9000 - 660), True) == told[1]
+    assert ("power", of_session_s) == told[2][:2]
+    assert 3 == len(told)

@@ -18,7 +18,8 @@ from gateway.catalogue import both, say
 from gateway.day.lost_time import Disturbance, Ended, Seen, bounded, downtime, look
 from gateway.day.wording import CAUSES, DISTURBANCE_BEGAN, DISTURBANCE_ENDED, SESSION_MOVED
 from gateway.errors import Refused
-from gateway.moment import NANO, Moment
+from gateway.machine.clock_watch import MOVED_S
+from gateway.moment import NANO, ClockState, Moment
 from gateway.rules import Rule
 from gateway.venue import Venue
 
@@ -45,6 +46,8 @@ class LostWatch:
         self._said: dict[str, Seen] = {}  # what persons have entered, by its kind
         self._moved: dict[str, float] = {}  # session: its new end, seconds since 1970
         self._ends: dict[str, float] = {}  # of the sessions that were on while something was open
+        self._last: Moment | None = None  # sign of life of the run before, and …
+        self._unset: Moment | None = None  # … when this one began with a clock that was not set: to be reckoned anew
 
     def definitions(self) -> Iterator[tuple[Definition, Text]]:
         yield Definition(PAGE, "lost-time", "low", "gateway"), both(CAUSES["gateway-down"])
@@ -57,6 +60,7 @@ class LostWatch:
             self._moved = {str(name): float(end_s) for name, end_s in memory["moved"].items()}
             said = {kind: Disturbance.from_json(one, now) for kind, one in memory["said"].items()}
             self._ends = {str(name): float(end_s) for name, end_s in memory.get("ends", {}).items()}
+            self._unset = None if now.clock is ClockState.SYNCHRONISED else now
         except (KeyError, TypeError, ValueError) as error:
             log.warning("event=bad-memory page=%s error=%r", PAGE, str(error))
             return
@@ -70,12 +74,32 @@ class LostWatch:
 
     def resumed(self, last: Moment, now: Moment) -> Iterator[Finding]:
         """The program was down since `last`, its last sign of life."""
+        self._last, self._unset = last, None if now.clock is ClockState.SYNCHRONISED else now
         for ended in downtime(last, now, self._calendar.session_times()):
             yield self._ended(ended, now)
+
+    def _clock_set(self, now: Moment) -> Iterator[Finding]:
+        """The clock is set now that was not when the program began: what was open since the run before is longer by as
+        much, and how long the program was down is told again.
+        """
+        begun, self._unset = self._unset, None
+        if begun is None:
+            return
+        truly = now.after(-now.seconds_since(begun))
+        if abs(truly.wall_ns - begun.wall_ns) < MOVED_S * NANO:
+            return
+        for key, one in self._open.items():
+            if one.measured == "wall-clock":
+                self._open[key] = Disturbance.from_json(one.to_json(), now)
+        if self._last is not None:
+            for ended in downtime(self._last, truly, self._calendar.session_times()):
+                yield self._ended(ended, now)
 
     # ---- time ----------------------------------------------------------------------------------------------------
 
     def tick(self, now: Moment) -> Iterator[Finding]:
+        if now.clock is ClockState.SYNCHRONISED:
+            yield from self._clock_set(now)
         session, listening = (self._calendar.span(when, now) for when in ("session", "listening"))
         self._release(session)
         if session is None and not self._open:
