@@ -57,7 +57,7 @@ def test_nothing_is_lost_after_the_end_of_a_session(bench: Bench) -> None:
 
 @pytest.mark.parametrize("dark_s", [300, 14400])
 def test_a_clock_that_is_set_after_the_start_makes_the_loss_whole(bench: Bench, dark_s: int) -> None:
-    """E1: without a battery clock a boot knows nothing of the time it was dark; once the clock is set, it is counted."""
+    """E1: without a battery clock a boot knows nothing of the time it was dark; once that is set, it is counted."""
     mains_fail(bench, 600)
     later(bench, 2, dark_s, ClockState.UNSYNCHRONISED)
     bench.restart()
