@@ -2,6 +2,7 @@
 
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -61,7 +62,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that failed is tried again sooner."""
-    monkeypatch.setattr("gateway.sources.serial_bus.REOPEN_S", 0.2)
+    for name in ("REOPEN_S", "PROVEN_S"):
+        monkeypatch.setattr(f"gateway.sources.serial_bus.{name}", 0.2)
 
 
 @pytest.fixture
@@ -287,6 +289,30 @@ def test_a_port_that_is_missing_at_first_is_waited_for(tmp_path: Path, soon: Non
             bus.stop.set()
 
         assert "is its adapter plugged in" in state.error
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of pyserial, after a reset
+def test_a_serial_server_that_hangs_up_at_once_has_failed(soon: None) -> None:
+    """A server whose one line somebody else has takes each call, says so and hangs up: the port is not back each time,
+    else neither its alarm nor its devices' would ever be raised.
+    """
+    calls = []
+
+    def serve() -> None:
+        while len(calls) < 4:
+            connection, _ = server.accept()
+            calls.append(connection)
+            connection.sendall(b"in use\r\n")
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+        served = threads.submit(serve)
+        with Running(f"socket://127.0.0.1:{server.getsockname()[1]}", [device(1)]) as bus:
+            served.result(20)
+            bus.stop.set()
+
+        assert [False, True] == [m.error is not None for m in bus.told if isinstance(m, BusState)][:2]
+        assert [] == [m for m in bus.told[2:] if isinstance(m, BusState) and m.error is None]
 
 
 def serial_number(unit: int) -> BoundDevice:

@@ -1,6 +1,6 @@
 """One thread a serial port: asks every device on it in turn, or listens to one that talks by itself.
 
-    open --PortError--> told once, tried again every second
+    open --PortError--> told once, tried again every second; one that failed is back when it has been open for a second
       |
       +-- polled: Planner says who is next, Exchange asks, the driver decodes, Marking judges --> Readings or Lost
       +-- talking: every frame that is due --> Readings; nothing in time --> Lost, and its start commands once more
@@ -34,11 +34,13 @@ __all__ = ["BoundDevice", "SerialBus"]
 log = logging.getLogger(__name__)
 
 REOPEN_S = 1.0
+PROVEN_S = 1.0  # a serial server that serves somebody else takes the call, and hangs up
 HEALTH_S = 60.0
 STRANGE_LIMIT = 2  # in a row, before the port is opened afresh
 FRESH_S = 10.0  # ... but not more often than this
 SILENT_S = 30.0  # everybody silent for so long: open afresh (a wedged adapter, a dead TCP connection)
 REST_S = 0.2  # between two questions to one device: cheap transmitters ask for it
+_NOT_YET = "not yet opened"
 EARLY = 0.75  # a talking device may be so much earlier than its interval, so that jitter costs no frame
 
 
@@ -61,7 +63,7 @@ class SerialBus:
         self._loans = Loans()
         self._nudge = Nudge()
         self._longest_s = LOOK_S
-        self._state: str | None = "not yet opened"
+        self._state: str | None = _NOT_YET
         self._opened = 0.0
         self._health_due = 0.0
 
@@ -78,9 +80,11 @@ class SerialBus:
                 self._port_state(sentence(error))
                 self._wait(stop, REOPEN_S)
                 continue
-            self._opened = self._now()
-            self._port_state(None)
             try:
+                if self._state not in {None, _NOT_YET}:
+                    Exchange(link, stop).listen(PROVEN_S)
+                self._opened = self._now()
+                self._port_state(None)
                 self._serve(link, stop)
             except PortError as error:
                 self._port_state(sentence(error))
@@ -88,6 +92,8 @@ class SerialBus:
                     unit.lost()
             finally:
                 link.close()
+            if self._state is not None:
+                self._wait(stop, REOPEN_S)
 
     @property
     def port(self) -> str:
