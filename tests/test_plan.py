@@ -104,6 +104,26 @@ def test_a_single_lost_answer_is_asked_for_again_soon() -> None:
     assert planner.next(3.0)[0] == "a"
 
 
+@pytest.mark.parametrize(("every_s", "answer_s"), [(1.0, 0.06), (1.0, 1.3), (0.2, 0.06), (0.2, 0.3)])
+def test_a_unit_rests_after_its_answer_however_late_its_turn_is(every_s: float, answer_s: float) -> None:
+    """Cheap transmitters answer no question sooner than 0.2 s after the last: not after a lost one, nor when slow."""
+    planner = Planner([("a", every_s)], 0.0, 0.02)
+    now, rests = 0.0, []
+    for turn in range(8):
+        name, wait_s = planner.next(now)
+        rests.append(wait_s)
+        now += wait_s
+        assert name or planner.next(now)[0]
+        if turn == 4:
+            planner.failed("a", now + TIMEOUT_S, TIMEOUT_S, TIMEOUT_S)
+            now += TIMEOUT_S
+        else:
+            now += answer_s
+            planner.answered("a", now, 0.2)
+
+    assert min(rests[1:]) >= min(0.2, every_s / 2) - 1e-9
+
+
 def test_back_off_doubles_to_its_end() -> None:
     """A unit that is alone and dead is probed after 2, 4, 8, 16, 30, 30 ... seconds, never given up."""
     log = play({"a": 1.0}, {"a"}, 300.0)

@@ -31,7 +31,7 @@ class Unit:
     due: float
     failures: int = 0  # in a row
     heard: bool = False  # ever
-    not_before: float = 0.0  # a late answer may still come until then
+    not_before: float = 0.0  # it rests, or a late answer may still come, until then
 
     @property
     def dead(self) -> bool:
@@ -79,8 +79,10 @@ class Planner:
         self._doubtful = not best.healthy
         return best.name, 0.0
 
-    def answered(self, name: str, now: float) -> None:
-        """A whole answer came, be it only that the unit cannot."""
+    def answered(self, name: str, now: float, rest_s: float = 0.0) -> None:
+        """A whole answer came, be it only that the unit cannot. However late its turn is, it rests for `rest_s`, or for
+        half its interval where that is shorter.
+        """
         self._free = now + self._gap_s
         unit = self._units[name]
         if unit.dead and self.all_dead():
@@ -92,6 +94,7 @@ class Planner:
             unit.due = _in_step(unit)
         unit.failures = 0
         unit.heard = True
+        unit.not_before = now + min(rest_s, unit.every_s / 2)
         self._next_turn(unit, now)
 
     def failed(self, name: str, now: float, cost_s: float, late_s: float) -> None:

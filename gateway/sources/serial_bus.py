@@ -151,7 +151,7 @@ class SerialBus:
             if not stop.is_set():
                 self._failed(unit, outcome)
             if isinstance(outcome, DeviceFault | NotReady):
-                planner.answered(unit.name, now)
+                planner.answered(unit.name, now, REST_S)
             else:
                 late_s = self._of_clock(unit.late_s(outcome))
                 planner.failed(unit.name, now, now - began, max(REST_S, late_s))
@@ -161,7 +161,7 @@ class SerialBus:
         if outcome is None:
             planner.more(unit.name, now, REST_S)
         else:
-            planner.answered(unit.name, now)
+            planner.answered(unit.name, now, REST_S)
             self._tell(unit.marking.mark(outcome, at))
         return None
 
