@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import asyncapi
@@ -269,6 +270,21 @@ def test_counts_of_a_quarter(entrance: Entrance) -> None:
     assert "screening/count/gate-a" == message.topic
     assert [] == asyncapi.problems(f"exam/v1/zj-no1/{message.topic}", message.payload.replace(b"run-1", b"0" * 16))
     assert "2026-06-07T08:15:00.000+08:00" == json.loads(message.payload)["to"]
+
+
+def test_a_quarter_that_comes_twice_has_everybody(tmp_path: Path) -> None:
+    """E1: a clock set back over the quarter's end makes a second record of it, which takes the first one's place."""
+    entrance = Entrance(tmp_path, start_ns=ENTRY_NS + 880 * NANO)
+    entrance.walk(*[36.4] * 5)
+    entrance.wait(25)
+    entrance.walk(36.4)
+    entrance.bench.now = replace(entrance.bench.now, wall_ns=entrance.bench.now.wall_ns - 40 * NANO)
+    entrance.bench.wait(1.0)
+    entrance.walk(36.4)
+    entrance.wait(900)
+    last = {b.readings[0].at.wall_ns: b.readings[0].value for b in entrance.bench.out.blocks if len(b.readings) == 8}
+
+    assert {ENTRY_NS + 900 * NANO: 6, ENTRY_NS + 1800 * NANO: 1} == last
 
 
 def test_the_queue_is_foretold(tmp_path: Path) -> None:

@@ -43,6 +43,9 @@ class Count:
         self.second += 1
         self.second_over += not passed
 
+    def plus(self, other: Count) -> Count:
+        return Count(**{name: number + getattr(other, name) for name, number in asdict(self).items()})
+
     @property
     def rechecked(self) -> float | None:
         """The share of the persons who had to be measured again; None without any."""

@@ -48,6 +48,7 @@ from gateway.vocabulary import SCREENED
 log = logging.getLogger(__name__)
 
 QUARTER_S = round(COUNT_S)
+QUARTERS_KEPT = 96
 SILENT_S = 10.0  # without a good value: somebody may have come unseen
 
 PARTS: tuple[tuple[str, Severity, float], ...] = (
@@ -80,6 +81,7 @@ class Gate:
     waiting: Waiting = field(default_factory=Waiting)
     count: Count = field(default_factory=Count)  # of this quarter of an hour
     quarter: int | None = None  # this quarter's number since 1970
+    told: dict[int, Count] = field(default_factory=dict)  # quarters of the last day that are on record
     _cause: str | None = None  # why the thermometer is not believed
     _ambient: float | None = None
     _seen: Moment | None = None  # the last good value
@@ -246,11 +248,14 @@ class Gate:
         if quarter == self.quarter:
             return
         end = Moment((self.quarter + 1) * QUARTER_S * NANO, now.mono_ns, now.clock)
-        yield Readings(self.device, tuple(self._counted(end)))
+        # After a clock was set back a quarter comes a second time: its record takes the place of the first one.
+        count = self.told[self.quarter] = self.count.plus(self.told.pop(self.quarter, Count()))
+        if len(self.told) > QUARTERS_KEPT:
+            del self.told[next(iter(self.told))]
+        yield Readings(self.device, tuple(self._counted(count, end)))
         self.quarter, self.count = quarter, Count()
 
-    def _counted(self, end: Moment) -> Iterator[Reading]:
-        count = self.count
+    def _counted(self, count: Count, end: Moment) -> Iterator[Reading]:
         numbers = {"": count.persons, "_passed": count.passed, "_undecided": count.undecided, "_over": count.over}
         numbers |= {"_implausible": count.implausible, "_second": count.second, "_second_over": count.second_over}
         for channel, number in numbers.items():
