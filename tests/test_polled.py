@@ -15,7 +15,7 @@ import pytest
 from smbus2 import i2c_msg
 
 from drivers.base import Driver, Measurement, Quality, Read
-from drivers.errors import BadFrame, NotReady, Timeout
+from drivers.errors import BadFrame, DeviceFault, NotReady, Timeout
 from drivers.library import find
 from gateway.configuration.config import Config
 from gateway.errors import ConfigError
@@ -266,6 +266,45 @@ def test_not_ready_is_no_failure_unless_it_lasts(tmp_path: Path) -> None:
         assert lost.cause == "NotReady"
         assert len(readings) == 2
         assert not [m for m in told[: told.index(readings[1])] if isinstance(m, Lost)]
+
+
+@pytest.mark.parametrize("error", [DeviceFault, NotReady])
+def test_a_sensor_that_lost_its_settings_is_started_again(tmp_path: Path, error: type[Exception]) -> None:
+    """A dip of the supply too short for a missed answer: a BME280 sleeps and a CCS811 runs no application until each is
+    told to; what cannot ten times in a row is started, and warmed up, again.
+    """
+    file = tmp_path / "file"
+    file.write_bytes(b"\x07\x2a")
+    starts: list[int] = []
+
+    def started(data: bytes) -> int:
+        starts.append(len(data))
+        return report(data)
+
+    def decode(_: tuple[bytes, ...]) -> list[Measurement]:
+        if dipped.is_set() and len(starts) < 2:
+            raise error("it sleeps")
+        return [Measurement("pressure", 42.0)]
+
+    dipped = threading.Event()
+    driver = replace(scripted("file", every_s=0.02), decode=decode, start=(Read(started),), warm_up_s=0.05)
+    with running(BoundDevice("store", driver, 0.02), file) as told:
+        until_good(told, 0)
+        dipped.set()
+        until(told, Lost)
+        mark = len(told)
+        until_good(told, mark)
+        warm = next(m for m in told[mark:] if isinstance(m, Readings)).readings[0]
+
+    assert 2 == len(starts)
+    assert "warm-up" == warm.reason
+
+
+def until_good(told: list[object], mark: int) -> None:
+    deadline = time.monotonic() + 10
+    while not any(isinstance(m, Readings) and m.readings[0].quality is Quality.GOOD for m in told[mark:]):
+        assert time.monotonic() < deadline, f"no good reading: {told[mark:]}"
+        NEVER.wait(0.01)
 
 
 def test_another_unit_at_the_port_is_refused(tmp_path: Path) -> None:

@@ -315,6 +315,23 @@ def test_a_serial_server_that_hangs_up_at_once_has_failed(soon: None) -> None:
         assert [] == [m for m in bus.told[2:] if isinstance(m, BusState) and m.error is None]
 
 
+def test_a_unit_that_cannot_any_more_is_started_again(line: ScriptedBus) -> None:
+    """An SPS30 or SCD30 whose supply dips between two questions answers all, and measures nothing until told to."""
+    bound = device(1)
+    start = device(1, blocks=[(900, 1)]).driver.reads
+    starts = lambda: sum(request == start[0].send for _, request in line.asked)  # noqa: E731
+
+    with Running(line.port, [replace(bound, driver=replace(bound.driver, start=start))]) as bus:
+        bus.wait(readings("unit-1"))
+        assert 1 == starts()
+        line.does(1, "busy")
+        bus.wait(lambda _: starts() == 2)
+        line.does(1, "ok")
+        bus.wait(readings("unit-1"), after=len(bus.told))
+
+        assert {"DeviceFault"} == {m.cause for m in bus.lost("unit-1")}
+
+
 def serial_number(unit: int) -> BoundDevice:
     """A device that answers register 900 with its serial number."""
     bound = device(unit)

@@ -51,7 +51,7 @@ class PolledDevice:
         self._state: str | None = "not yet opened"
         self._up = False
         self._failures = 0
-        self._not_ready = 0
+        self._unable = 0  # answers in a row that it cannot, or has nothing
         self._identity = bound.identity
         self._met = bound.met
         self._bug_logged = False
@@ -93,7 +93,7 @@ class PolledDevice:
             if isinstance(outcome, Exception):
                 self._failed(outcome)
             else:
-                self._failures = self._not_ready = 0
+                self._failures = self._unable = 0
                 self._tell(self._marking.mark(outcome, self._clock.now()))
             due = max(due + self._every_s, self._now())
             self._wait(stop, due)
@@ -110,11 +110,13 @@ class PolledDevice:
         return self._driver.decode(tuple(transport.ask(read, stop) for read in self._driver.reads))
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, NotReady):  # it is there, and has nothing new: as usual, but not for ever
-            self._not_ready += 1
-            if self._not_ready % PATIENCE:
+        if isinstance(error, NotReady | DeviceFault):  # it is there, and has nothing new: as usual, but not for ever
+            self._unable += 1
+            if self._unable % PATIENCE == 0:
+                self._away()
+            elif isinstance(error, NotReady):
                 return
-        elif not isinstance(error, DeviceFault):
+        else:
             self._failures += 1
             if self._failures >= AWAY_AFTER:
                 self._away()

@@ -18,7 +18,9 @@ FULL_TRY_EVERY = 4  # of the tries at a dead unit, and always the second: the fu
 SHORT_TRY_S = 0.3  # for one that never answered; else three times its slowest answer
 SHORTEST_TRY_S = 0.1
 TRUE_ONE_S = 0.005
-PATIENCE = 10  # "not ready" so often in a row is a failure
+# "Not ready" so often in a row is a failure. What answers so often that it cannot may have lost its settings in a dip
+# of its supply too short for a missed answer: it is started and warmed up again.
+PATIENCE = 10
 
 
 class WrongDevice(DeviceFault):
@@ -54,7 +56,7 @@ class Unit:
         self._met = bound.met
         self.up = False
         self._replies: list[bytes] = []
-        self._not_ready = 0
+        self._unable = 0  # answers in a row that it cannot, or has nothing
         self._slowest_s: float | None = None
         self._latency_s: float | None = None
         self._clear_health()
@@ -94,7 +96,7 @@ class Unit:
             self._nothing_stray(exchange)
         replies, self._replies = tuple(self._replies), []
         found = self.driver.decode(replies)
-        self._not_ready = 0
+        self._unable = 0
         return found
 
     def hear(self, exchange: Exchange, link: Link, scanner: Scanner, slice_s: float) -> bytes | None:
@@ -114,12 +116,15 @@ class Unit:
     def failed(self, error: Exception) -> bool:
         """Counts it; False when it is not worth telling: not ready yet, as usual."""
         self._replies = []
-        if isinstance(error, NotReady):
-            self._not_ready += 1
-            return self._not_ready % PATIENCE == 0
+        if isinstance(error, NotReady | DeviceFault):
+            self._unable += 1
+            if self._unable % PATIENCE == 0:
+                self.lost()
+            elif isinstance(error, NotReady):
+                return False
         self._damaged += isinstance(error, BadChecksum)
         self._strange += isinstance(error, BadFrame) and not isinstance(error, BadChecksum)
-        self._silent += not isinstance(error, BadFrame | DeviceFault)
+        self._silent += not isinstance(error, BadFrame | DeviceFault | NotReady)
         return True
 
     def health(self, bus: str, echo: bool | None, at: Moment) -> LineHealth:
