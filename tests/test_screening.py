@@ -370,6 +370,38 @@ def test_the_thermometer_is_doubted(tmp_path: Path) -> None:
     assert entrance.gate.doubts.drift(entrance.bench.now) is None  # of a black body that nobody sees any more
 
 
+BLACK = 'blackbody = "gate-a/object_temperature_2"\nblackbody_temperature = 37.0\n'
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize(
+    ("cause", "doubtful", "good"),
+    [
+        ("implausible", [26.0, *[30.7, 31.0, 26.0] * 5], [26.0, 36.2, 36.5, 26.0]),
+        ("standing", [26.0, *[36.0] * 160], [36.0, 26.0]),
+        ("drift", [36.0] * 400, [37.1] * 400),
+    ],
+)
+def test_silence_takes_no_doubt_away(
+    cause: str, doubtful: list[float], good: list[float], restart: bool, tmp_path: Path
+) -> None:
+    """A thermometer that falls silent, and a restart, prove nothing: the alarm ends with a value that does."""
+    entrance = Entrance(tmp_path, BLACK)
+    channel = "_2" if cause == "drift" else ""
+    entrance.sees(*doubtful, channel=channel)
+    entrance.bench.wait(1.0)
+    if restart:
+        entrance.bench.restart()
+    entrance.bench.wait(90)
+    silent = [event["transition"] for event in entrance.events("-device")]
+    entrance.sees(*good, channel=channel)
+    entrance.bench.wait(1.0)
+
+    assert ["raised"] == silent
+    assert cause == entrance.events("-device")[0]["reason"]
+    assert "cleared" == entrance.events("-device")[-1]["transition"]
+
+
 def test_the_sun_is_nobody(entrance: Entrance) -> None:
     """Warm for longer than a person takes is not counted as one."""
     entrance.sees(26.0, *[36.0] * 200, 26.0, 26.0)

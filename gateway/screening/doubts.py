@@ -38,6 +38,21 @@ class Doubts:
             return None
         return round(sum(value for _, value in self._black) / len(self._black) - reference, 2)
 
+    def over(self, cause: Cause | None, now: Moment, *, free: bool) -> bool:
+        """Whether what was doubted is known to be gone. `free`: the last value was of nobody."""
+        if cause == "drift":
+            return self.drift(now) is not None
+        return free if cause == "standing" else self._row < IN_A_ROW
+
+    def recall(self, cause: str | None) -> Cause | None:
+        """What was doubted by the run before is doubted until it is known to be gone."""
+        if cause == "implausible":
+            self._row = IN_A_ROW
+            return "implausible"
+        if cause == "drift" and self.settings.blackbody is not None:
+            return "drift"
+        return "standing" if cause == "standing" else None
+
     def cause(self, now: Moment, *, standing: bool) -> Cause | None:
         """The gravest one."""
         if self._row >= IN_A_ROW:

@@ -39,7 +39,7 @@ from gateway.errors import Refused
 from gateway.moment import NANO, Moment
 from gateway.payloads import COUNT_S
 from gateway.screening.counts import RATE_LEAST, Count, Forecast, Queue
-from gateway.screening.doubts import Doubts
+from gateway.screening.doubts import Cause, Doubts
 from gateway.screening.persons import Peaks, Person, judge
 from gateway.screening.second import Waiting
 from gateway.values import Reading, Readings, Severity
@@ -82,7 +82,7 @@ class Gate:
     count: Count = field(default_factory=Count)  # of this quarter of an hour
     quarter: int | None = None  # this quarter's number since 1970
     told: dict[int, Count] = field(default_factory=dict)  # quarters of the last day that are on record
-    _cause: str | None = None  # why the thermometer is not believed
+    _cause: Cause | None = None  # why the thermometer is not believed
     _ambient: float | None = None
     _seen: Moment | None = None  # the last good value
 
@@ -198,12 +198,16 @@ class Gate:
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 log.warning("event=bad-memory alarm=%s error=%r", name, str(error))
         self.queue.look(now, calendar, silent=False)
+        doubted = pages[f"screening-{self.name}-device"]
+        self._cause = self.doubts.recall(doubted.evidence.reason) if doubted.alarm.condition else None
 
     # ---- the thermometer and the queue ---------------------------------------------------------------------------
 
     def _device(self, now: Moment) -> Iterator[Finding]:
-        """The alarm stands while there is a cause; another cause than before is an update."""
+        """The alarm stands while there is a cause; another cause than before is an update. Silence takes none away."""
         cause = self.doubts.cause(now, standing=self.peaks.standing)
+        if cause is None and not self.doubts.over(self._cause, now, free=self.peaks.free):
+            return
         value = self.doubts.drift(now) if cause == "drift" else None
         before, self._cause = self._cause, cause
         what = both(GATE_DEVICE[cause or "implausible"], place=self.place, value=value)

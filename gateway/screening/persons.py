@@ -75,6 +75,11 @@ class Peaks:
         self._samples = 0
         self.standing = False  # warm for longer than a person takes: the sun, a lamp, a wall
 
+    @property
+    def free(self) -> bool:
+        """The last value was of nobody, and it is not long ago."""
+        return self._last is not None and self._first is None
+
     def add(self, at: Moment, raw: float, ambient: float | None) -> Person | None:
         """One good sample; the person who is over with it, if any."""
         over = self.silence(at)
