@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.alarm.book import Book, Page
@@ -396,14 +396,9 @@ class Engine:
         """What did not change keeps what it knew: contacts their state, devices their last answer."""
         plan, now = message.plan, message.at
         self.find_all(self.day.trials.records(now))  # before a page may leave the book
-        before = self.health.devices
+        message.health.go_on(self.health)
         self.config, self.config_sha256 = plan.config, plan.sha256
         self.health, self.points = message.health, message.points
-        self.health.devices |= {
-            name: replace(watch, answered=before[name].answered, cause=before[name].cause)
-            for name, watch in self.health.devices.items()
-            if name in before
-        }
         sinks = _sinks(self.config)
         self.links = {name: state for name, state in self.links.items() if name in sinks}
         self.canaries = {name: canary for name, canary in self.canaries.items() if name in sinks}

@@ -18,7 +18,7 @@ from gateway.calendar import Calendar
 from gateway.contacts.lamp import LampStep
 from gateway.engine import Reconfigured
 from gateway.journal.chain import public_text, read_event
-from gateway.machine.health import Health
+from gateway.machine.health import DeviceWatch, Health
 from gateway.moment import NANO, ClockState, Moment
 from gateway.persons.signing import make_receipt
 from gateway.points import Points
@@ -565,3 +565,22 @@ def test_a_device_whose_port_is_gone_says_so(tmp_path: Path) -> None:
 
     assert "silent for 61 s (there is no port)" == gone
     assert "there is no port" not in back
+
+
+@pytest.mark.parametrize("lent", [False, True])
+def test_a_port_that_failed_before_a_reload_is_still_the_one_alarm(tmp_path: Path, *, lent: bool) -> None:
+    """F14: its source stays and tells nothing anew: no silence of its devices beside it, no loan for ever."""
+    bench = Bench(tmp_path)
+    bench.level(50.0)
+    known = bench.engine.health.devices["gate-noise"]
+    bench.engine.handle(BusState(known.bus, ("gate-noise",), "away", bench.now, lent))
+    bench.wait(10)
+    again = Health({"gate-noise": DeviceWatch("gate-noise", known.every_s, known.bus, known.place)}, bench.now)
+    bench.engine.handle(Reconfigured(Plan(bench.config, "1" * 64, (), ()), again, bench.engine.points, bench.now))
+    bench.wait(60)
+    bus, device = bench.state(f"bus-{known.bus}"), bench.state("device-gate-noise")
+    bench.wait(300)
+
+    assert ("normal" if lent else "active_unacknowledged", "normal") == (bus, device)
+    assert "active_unacknowledged" == bench.state(f"bus-{known.bus}")
+    assert "away" == bench.engine.health.cause(again.devices["gate-noise"])

@@ -183,6 +183,14 @@ class Health:
         for bus in self.buses:
             yield Definition(f"bus-{bus}", "bus", "high", "gateway", raise_after_s=3.0), text("bus", bus)
 
+    def go_on(self, before: Health) -> None:
+        """After a reload: what was known of what stays. A port tells only once that it has failed, or is lent."""
+        for name, watch in self.devices.items():
+            known = before.devices.get(name, watch)
+            watch.answered, watch.cause, watch.returned = known.answered, known.cause, known.returned
+        self.bus_errors = {bus: error for bus, error in before.bus_errors.items() if bus in self.buses}
+        self.lent = {bus: since for bus, since in before.lent.items() if bus in self.buses}
+
     def line(self, message: LineHealth) -> Iterator[Finding]:
         """A share of damaged answers that stays high is a cable, a plug or a termination that fails (B5)."""
         if message.device not in self.devices or message.asked < JUDGED:
