@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.day.duties import USUAL, Duty, Kept, Standing, due, entered, standing
-from gateway.moment import NANO, Moment
+from gateway.moment import NANO, ClockState, Moment
 from tests.kit_engine import VENUE, Bench
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -135,6 +136,18 @@ def test_an_entry_takes_two_persons(tmp_path: Path) -> None:
     assert [(True, False), (True, False), (True, True)] == [(each["ok"], each["done"]) for each in (first, same, both)]
     assert ["expected", "patrol"] == [e["reason"] for e in events]
     assert "li-wei, chen" == events[1]["by"]
+
+
+@pytest.mark.parametrize("clock", [ClockState.SYNCHRONISED, ClockState.UNSYNCHRONISED])
+def test_duties_go_on_while_the_clock_stands_before_custody(clock: ClockState, tmp_path: Path) -> None:
+    """E1: papers that are taken to be there are patrolled, whatever the clock was set back to."""
+    bench = Bench(tmp_path, VENUE + CUSTODY)
+    bench.wait(1)
+    bench.now = replace(bench.now, wall_ns=bench.now.wall_ns - 14 * 86400 * NANO)
+    bench.wait(2200, step_s=100, clock=clock)
+
+    assert "raised" == bench.transitions("duty-patrol")[-1]
+    assert bench.now.text(ZONE)[:16] <= bench.engine.day.status(bench.now)["duties"]["patrol"][:16]
 
 
 def test_a_tag_makes_the_patrols_entry_and_is_no_alarm(tmp_path: Path) -> None:

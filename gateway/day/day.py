@@ -34,6 +34,7 @@ AIRING_STEPS = ("disinfection-start", "disinfection-end", "ventilation-start", "
 JUDGED = frozenset(
     {"incident", "ventilation-end", "second-measurement"}
 )  # entries whose outcome is to be known at once
+_LONG_AGO = Moment(0, -(10**18))  # before every moment that a restart may have left
 LOG, STAGE_PAGE = "log", "stage"  # pages that are never raised: where entries and stages are recorded
 
 
@@ -123,7 +124,7 @@ class Day:
         yield from self.lost.tick(now)
         yield from self.airing.tick(now)
         calendar = self._venue.points.calendar
-        stored = self._venue.config.custody is not None and calendar.span("custody", now) is not None
+        stored = self._venue.config.custody is not None and self._venue.points.sealed(now)
         on = stored or calendar.span("exam-day", now) is not None
         yield from self.zero.tick(now, self._venue.book.pages.values(), on=on)
         custody = None if self._venue.config.custody is None else stored
@@ -133,11 +134,13 @@ class Day:
         yield from self.duties.tick(self._since(now), now)
 
     def _since(self, now: Moment) -> Moment | None:
-        """When custody began, while it holds."""
-        span: Span | None = self._venue.points.calendar.span("custody", now)
-        if span is None or span.start is None:
+        """When custody began, while it holds; long ago where the clock stands before that."""
+        custody = self._venue.config.custody
+        if custody is None or not self._venue.points.sealed(now):
             return None
-        return now.after(span.start.timestamp() - now.wall_ns / NANO)
+        span: Span | None = self._venue.points.calendar.span("custody", now)
+        begun_s = None if span is None or span.start is None else span.start.timestamp() - now.wall_ns / NANO
+        return _LONG_AGO if begun_s is None or begun_s > 0 else now.after(begun_s)
 
     def _stages(self, now: Moment) -> Iterator[Finding]:
         found = stage(self._venue.points.calendar, now)
