@@ -365,3 +365,17 @@ def test_a_file_source_wants_its_file() -> None:
     """A missing file is a sentence for people."""
     with pytest.raises(PortError, match="is the sensor connected"):
         TextFile("/nowhere/w1_slave")
+
+
+def test_no_more_samples_are_due_than_a_device_can_give() -> None:
+    """A CO2 sensor asked for every second is read every 5 s: were five times as many due, its statistics would for ever
+    lack four fifths of their samples, and no rule on them would be judged.
+    """
+    tables = Config.model_validate(
+        {
+            "venue": {"id": "v", "name": "V", "timezone": "Asia/Shanghai"},
+            "device": {"co2-hall": {"driver": "mh_z19b", "port": "/dev/ttyS9", "every": "1s"}},
+        }
+    )
+
+    assert [5.0] == [bound.every_s for bound in bind(tables)]

@@ -75,9 +75,9 @@ def build_sources(
 
 
 def bound_device(name: str, table: config.Device) -> BoundDevice:
-    """A device with its driver at its address. Raises ConfigError."""
+    """A device with its driver at its address, due as often as it can be asked at most. Raises ConfigError."""
     try:
         driver = library.bound(table.driver, table.address, table.options)
     except (LookupError, ValueError) as error:
         raise ConfigError(f"device {name}: {error}") from error
-    return BoundDevice(name, driver, table.every or driver.every_s, table.identity)
+    return BoundDevice(name, driver, max(table.every or 0.0, driver.every_s), table.identity)
