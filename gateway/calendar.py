@@ -79,7 +79,7 @@ class Calendar:
         ]
         exam_days = [
             self._window("exam-day", datetime.combine(day, time()), datetime.combine(day + _DAY, time()))
-            for day in sorted({session.start.date() for session in config.session})
+            for day in sorted({day for window in sessions for day in _dates(window.span)})
         ]
         self._fixed: dict[When, Sequence[_Window]] = {
             "session": sessions,
@@ -146,9 +146,10 @@ class Calendar:
         )
 
     def coming(self, now: Moment, before_s: float) -> Span | None:
-        """The session that begins within `before_s` from now; None when there is none."""
+        """The next session that begins within `before_s` from now; None when there is none."""
         now_s = now.wall_ns / NANO
-        return next((w.span for w in self._fixed["session"] if 0 < w.start_s - now_s <= before_s), None)
+        coming = [window for window in self._fixed["session"] if 0 < window.start_s - now_s <= before_s]
+        return min(coming, key=lambda window: window.start_s).span if coming else None
 
     def _custody_span(self, now: Moment, before_s: float, after_s: float) -> Span | None:
         if self._custody is None:
@@ -204,6 +205,14 @@ class Calendar:
 
     def _aware(self, at: datetime) -> datetime:
         return at.replace(tzinfo=self.zone) if at.tzinfo is None else at.astimezone(self.zone)
+
+
+def _dates(span: Span) -> list[date]:
+    """The days of the venue that a session touches."""
+    if span.start is None or span.end is None:
+        return []
+    first, last = span.start.date(), (span.end - timedelta(microseconds=1)).date()
+    return [first + n * _DAY for n in range((last - first).days + 1)]
 
 
 def _first(windows: Iterable[_Window], now: Moment, before_s: float, after_s: float) -> Span | None:

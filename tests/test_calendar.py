@@ -284,6 +284,41 @@ def test_the_session_that_is_coming(local: str, before_s: float, name: str | Non
     assert name == (None if coming is None else coming.name)
 
 
+def test_the_next_session_is_the_earliest_not_the_first_of_the_file() -> None:
+    """Two sessions within the time that an entrance is open: people come for the one that begins first."""
+    late = {
+        "name": "b",
+        "start": datetime.fromisoformat("2026-06-07T10:00"),
+        "end": datetime.fromisoformat("2026-06-07T10:30"),
+    }
+    early = {
+        "name": "a",
+        "start": datetime.fromisoformat("2026-06-07T09:00"),
+        "end": datetime.fromisoformat("2026-06-07T09:30"),
+    }
+    calendar = Calendar(Config.model_validate(EXAM | {"session": [late, early]}))
+    coming = calendar.coming(at(0, "2026-06-07 08:45:00"), 5400)
+
+    assert coming is not None
+    assert "a" == coming.name
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "days"),
+    [
+        ("2026-06-07T22:00:00", "2026-06-08T00:30:00", [7, 8]),
+        ("2026-06-07T22:00:00", "2026-06-08T00:00:00", [7]),
+    ],
+)
+def test_exam_days_are_all_that_a_session_touches(start: str, end: str, days: list[int]) -> None:
+    """A session over midnight leaves no day of the exam out, and takes none that it only ends with."""
+    session = {"name": "a", "start": datetime.fromisoformat(start), "end": datetime.fromisoformat(end)}
+    calendar = Calendar(Config.model_validate(EXAM | {"session": [session]}))
+    found = [day for day in range(5, 10) if calendar.span("exam-day", at(0, f"2026-06-0{day} 12:00:00"))]
+
+    assert days == found
+
+
 @pytest.mark.parametrize(
     ("end", "seconds"), [("2026-06-07T11:45", 9900), ("2025-06-07T11:45", 9000), ("2027-06-07T11:45", 9000)]
 )
