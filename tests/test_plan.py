@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sources.plan import CREDIT_S, FIRST_BACKOFF_S, LAST_BACKOFF_S, PROBE_SHARE, Planner
+from gateway.sources.plan import CREDIT_S, FIRST_BACKOFF_S, LAST_BACKOFF_S, PROBE_SHARE, Pace, Planner
 
 TIMEOUT_S = 1.0
 ANSWER_S = 0.06
@@ -187,3 +187,22 @@ def test_the_line_has_its_gap() -> None:
     assert planner.next(0.221)[0] == "b"
     planner.more("b", 0.3, 0.0)
     assert planner.next(0.3) == (None, pytest.approx(0.02))
+
+
+@pytest.mark.parametrize("period_s", [0.07, 0.3, 0.51, 0.6, 0.7, 0.74, 0.95, 1.0])
+@pytest.mark.parametrize("every_s", [1.0, 2.5])
+def test_a_unit_that_talks_gives_as_many_readings_as_are_due(period_s: float, every_s: float) -> None:
+    """Counted from the last one taken, a frame each 0.7 s would give one each 1.4 s: 71 % of what is due, for ever."""
+    pace = Pace(every_s, 7.0)
+    taken = sum(pace.takes(7.0 + i * period_s) for i in range(round(600 / period_s)))
+
+    assert pytest.approx(600 / every_s, rel=0.01) == taken
+
+
+def test_a_unit_that_talks_slower_than_asked_for_is_heard_whenever_it_does() -> None:
+    """Also with jitter, and after a pause without a burst."""
+    pace = Pace(1.0, 0.0)
+    spoken = [0.0, 2.3, 4.6, 5.5, 6.6, 60.0]
+
+    assert [True] * 6 == [pace.takes(at) for at in spoken]
+    assert [False, False, True] == [pace.takes(at) for at in (60.07, 60.7, 60.8)]

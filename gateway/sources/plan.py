@@ -22,6 +22,7 @@ CREDIT_S = 2.0  # of the line's time, saved up for them at most
 FIRST_BACKOFF_S = 2.0
 LAST_BACKOFF_S = 30.0
 DEAD_AFTER = 2  # failures in a row
+EARLY = 0.25  # of its interval: a frame of a unit that talks may be so much too soon, so that jitter costs none
 
 
 @dataclass(slots=True)
@@ -131,6 +132,22 @@ class Planner:
     def _next_turn(unit: Unit, now: float) -> None:
         """In phase while the line keeps up; else behind everybody who is waiting already."""
         unit.due = max(unit.due + unit.every_s, now)
+
+
+class Pace:
+    """Which frames of a unit that talks by itself are taken: as many as are due, however often it talks."""
+
+    def __init__(self, every_s: float, now: float) -> None:
+        self._every_s = every_s
+        self._due = now
+
+    def takes(self, now: float) -> bool:
+        if now < self._due - EARLY * self._every_s:
+            return False
+        self._due += self._every_s
+        if self._due <= now:
+            self._due = now + self._every_s
+        return True
 
 
 def _in_step(unit: Unit) -> float:

@@ -24,7 +24,7 @@ from gateway.nudge import Nudge
 from gateway.sources.exchange import SLICE_S, Exchange, Garbled
 from gateway.sources.link import Link, PortError
 from gateway.sources.loans import Loan, Loans
-from gateway.sources.plan import Planner
+from gateway.sources.plan import Pace, Planner
 from gateway.sources.unit import BoundDevice, Unit
 from gateway.values import BusState, Lost
 from gateway.worker import LOOK_S, contained, idle_s
@@ -41,7 +41,6 @@ FRESH_S = 10.0  # ... but not more often than this
 SILENT_S = 30.0  # everybody silent for so long: open afresh (a wedged adapter, a dead TCP connection)
 REST_S = 0.2  # between two questions to one device: cheap transmitters ask for it
 _NOT_YET = "not yet opened"
-EARLY = 0.75  # a talking device may be so much earlier than its interval, so that jitter costs no frame
 
 
 class SerialBus:
@@ -170,16 +169,15 @@ class SerialBus:
         period_s = max(self._of_clock(read.timeout_s), 2 * unit.every_s)
         scanner = Scanner(read.frame)
         heard = self._now()
-        told = heard - unit.every_s
+        pace = Pace(unit.every_s, heard)
         while not stop.is_set() and not self._loans.waiting:
             self._report_health(exchange, self._now())
             outcome: object = contained(partial(unit.hear, exchange, link, scanner, SLICE_S))
             now = self._now()
             if isinstance(outcome, bytes):
                 heard = now
-                if now - told < EARLY * unit.every_s:
+                if not pace.takes(now):
                     continue
-                told = now
                 outcome = contained(partial(unit.driver.decode, (outcome,)))
             elif outcome is None and now - heard > period_s:
                 outcome = _unheard(scanner, now - heard)
