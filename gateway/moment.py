@@ -46,6 +46,15 @@ class Moment:
         return self.local(zone).isoformat(timespec="milliseconds")
 
 
+def recalled(wall_ns: int, clock: ClockState, now: Moment) -> Moment:
+    """A time that the run before has kept, for what must have lasted: never more than has certainly passed since.
+
+    The wall clock says how much, but for one that was set only since then: of that nothing is known.
+    """
+    known = clock is ClockState.SYNCHRONISED or now.clock is not ClockState.SYNCHRONISED
+    return Moment(wall_ns, now.mono_ns - (max(0, now.wall_ns - wall_ns) if known else 0), clock)
+
+
 class Clock(Protocol):
     """`pause` gives the real seconds to wait for `seconds` of this clock: a simulated one may run faster."""
 

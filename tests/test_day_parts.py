@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gateway.configuration.config import Config
 from gateway.configuration.consistency.exam_day import exam_day
 from gateway.configuration.consistency.times import times
 from gateway.day.airing import judge
+from gateway.day.airing_watch import Room
 from gateway.day.entries import ENTRIES
 from gateway.day.incidents import Stands, chosen, prefilled
 from gateway.day.lost_report import lines, totals
@@ -25,7 +27,8 @@ from gateway.day.stages import LOCKED
 from gateway.day.wording import DUTIES, INCIDENTS
 from gateway.errors import Refused
 from gateway.journal.alive import AliveWriter, read_alive
-from gateway.moment import NANO, Moment
+from gateway.moment import NANO, ClockState, Moment
+from gateway.screening.second import Waiting
 from tests.kit_engine import VENUE, Bench
 
 NOW = Moment(1_780_800_000 * NANO, 1_000 * NANO)
@@ -50,6 +53,27 @@ def test_what_an_airing_proves(
     proof = judge(NOW, NOW.after(minutes * 60), before, after, 3600.0)
 
     assert (fell, good) == (proof.fell, proof.good)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "minutes"),
+    [
+        (ClockState.SYNCHRONISED, ClockState.SYNCHRONISED, 70),
+        (ClockState.UNSYNCHRONISED, ClockState.UNSYNCHRONISED, 70),
+        (ClockState.UNSYNCHRONISED, ClockState.SYNCHRONISED, 0),
+    ],
+)
+def test_nothing_has_lasted_for_as_long_as_a_clock_was_wrong(
+    before: ClockState, after: ClockState, minutes: int
+) -> None:
+    """E1: an airing and a rest that began by a clock that was set since then are not proven by the difference."""
+    begun, now = replace(NOW, clock=before), Moment(NOW.wall_ns + 4200 * NANO, 9 * NANO, after)
+    airing = Room.from_json(Room(airing=begun).to_json(), now).airing
+    resting = Waiting.from_json(Waiting(since={7: begun}).to_json(), now)
+
+    assert airing is not None
+    assert minutes == judge(airing, now, None, None, 3600.0).minutes
+    assert minutes * 60 == now.seconds_since(resting.since[7])
 
 
 def row(session: str, start: str, lost_s: float, cause: str = "power", sure: bool = True) -> dict[str, Any]:

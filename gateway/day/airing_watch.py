@@ -17,7 +17,7 @@ from gateway.configuration.day import Airing
 from gateway.day.airing import judge
 from gateway.day.wording import AIRED, AIRING_STEP, DOOR_OPEN_AFTER
 from gateway.errors import Refused
-from gateway.moment import ClockState, Moment
+from gateway.moment import ClockState, Moment, recalled
 from gateway.venue import Venue
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,7 @@ class Room:
         """As left by the run before; times go on by the wall clock. Raises KeyError, TypeError, ValueError."""
 
         def moment(at: Any) -> Moment | None:
-            if at is None:
-                return None
-            wall_ns = int(at["ns"])
-            return Moment(wall_ns, now.mono_ns - max(0, now.wall_ns - wall_ns), ClockState(at["clock"]))
+            return None if at is None else recalled(int(at["ns"]), ClockState(at["clock"]), now)
 
         moments = {name: moment(written[name]) for name in ("disinfecting", "airing", "aired")}
         return cls(**moments, before_ppm=written["before_ppm"])

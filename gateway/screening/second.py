@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.catalogue import say
 from gateway.errors import Refused
-from gateway.moment import ClockState, Moment
+from gateway.moment import ClockState, Moment, recalled
 
 
 @dataclass(slots=True)
@@ -67,5 +67,4 @@ class Waiting:
 
 
 def _read(written: Mapping[str, str], now: Moment) -> Moment:
-    wall_ns = int(written["ns"])
-    return Moment(wall_ns, now.mono_ns - max(0, now.wall_ns - wall_ns), ClockState(written["clock"]))
+    return recalled(int(written["ns"]), ClockState(written["clock"]), now)
