@@ -409,6 +409,18 @@ def test_the_sun_is_nobody(entrance: Entrance) -> None:
     assert 0 == entrance.gate.count.persons
 
 
+def test_who_walks_before_the_sun_may_have_come_unseen(tmp_path: Path) -> None:
+    """While something warm stands before the thermometer nobody is counted: the number is then no longer whole."""
+    entrance = Entrance(tmp_path, start_ns=START_NS - 5400 * NANO)
+    entrance.walk(36.4)
+    entrance.bench.wait(1.0)
+    before = entrance.gate.queue.whole
+    entrance.sees(*[36.0] * 160)
+    entrance.bench.wait(1.0)
+
+    assert (True, False, 1) == (before, entrance.gate.queue.whole, entrance.gate.queue.count.persons)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -127,7 +127,7 @@ class Gate:
         yield from self._device(now)
         yield from self._close_quarter(now)
         silent = self._seen is None or now.seconds_since(self._seen) > SILENT_S + self.every_s
-        yield self._late(self.queue.look(now, calendar, silent=silent), now)
+        yield self._late(self.queue.look(now, calendar, silent=silent or self.peaks.standing), now)
         if self.queue.to_be_noted(now):
             yield self._counted_so_far(now)
         for number in self.waiting.overdue(now, self.settings.second_within):
