@@ -142,6 +142,7 @@ def active_only(name: str, title: str, layout: Layout, *notes: str) -> Driver:
         decode=partial(decode, layout, frame),
         encode=partial(encode, layout),
         reads=(Read(frame, timeout_s=3.0),),
+        every_s=2.5,  # in still air it talks no oftener: were more due, too few would come
         warm_up_s=30.0,
         notes=(*notes, *NOTES),
     )
@@ -161,6 +162,7 @@ def driver(name: str, title: str, layout: Layout, *notes: str) -> Driver:
         return replace(
             active,
             reads=(Read(frame, READ),),
+            every_s=1.0,
             start=(wake, Read(frame, PASSIVE, pause_s=0.1, answered=False)),
         )
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.library import find
 from gateway.sources.plan import CREDIT_S, FIRST_BACKOFF_S, LAST_BACKOFF_S, PROBE_SHARE, Pace, Planner
 
 TIMEOUT_S = 1.0
@@ -206,3 +207,14 @@ def test_a_unit_that_talks_slower_than_asked_for_is_heard_whenever_it_does() -> 
 
     assert [True] * 6 == [pace.takes(at) for at in spoken]
     assert [False, False, True] == [pace.takes(at) for at in (60.07, 60.7, 60.8)]
+
+
+@pytest.mark.parametrize("name", ["pms5003", "pms5003st", "pms5003t", "pms3003"])
+def test_a_plantower_in_still_air_has_all_its_samples(name: str) -> None:
+    """It then talks each 2.3 s, and each 0.2 s where the air changes: with one due each second, 43 % would come."""
+    driver = find(name)
+    for period_s in (0.2, 2.3):
+        pace = Pace(driver.every_s, 0.0)
+        taken = sum(pace.takes(i * period_s) for i in range(round(3600 / period_s)))
+
+        assert 0.99 <= taken * driver.every_s / 3600
