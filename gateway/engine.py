@@ -397,6 +397,8 @@ class Engine:
         plan, now = message.plan, message.at
         self.find_all(self.day.trials.records(now))  # before a page may leave the book
         message.health.go_on(self.health)
+        if plan.config.custody == self.config.custody:
+            message.points.custody_began |= self.points.custody_began
         self.config, self.config_sha256 = plan.config, plan.sha256
         self.health, self.points = message.health, message.points
         sinks = _sinks(self.config)

@@ -44,7 +44,7 @@ class Points:
         self.calendar = calendar
         self.rules = {rule.name: rule for rule in rules}
         self.verdicts: dict[str, Verdict] = {}
-        self._custody_began = False
+        self.custody_began = False
         for rule in self.rules.values():
             watch(rule, board)
 
@@ -139,8 +139,8 @@ class Points:
         is set back, by whatever time server: it is ended by name.
         """
         holds = self.calendar.span("custody", now) is not None
-        self._custody_began |= holds and now.clock is ClockState.SYNCHRONISED
-        return holds or (self._custody_began and not self.calendar.custody_ended)
+        self.custody_began |= holds and now.clock is ClockState.SYNCHRONISED
+        return holds or (self.custody_began and not self.calendar.custody_ended)
 
 
 def _stream_of(name: str) -> Stream:

@@ -11,11 +11,13 @@ from kit_alarms import at
 
 from gateway.alarms import Alarm, State
 from gateway.assembly import Plan
+from gateway.calendar import Calendar
 from gateway.configuration.armed import Armed
 from gateway.contacts.seals import STAYED, TABLE, Guard, Movement, Phase, Seals, moved, stayed
 from gateway.engine import Reconfigured
 from gateway.moment import NANO, Moment
 from gateway.payloads import encode
+from gateway.points import Points
 from gateway.values import ContactFault
 from tests.kit_engine import START_NS, VENUE, Bench
 
@@ -379,6 +381,22 @@ def test_a_clock_that_is_set_back_unseals_no_door(tmp_path: Path, *, begun: bool
     bench.wait(1, 0.1)
 
     assert raised == bench.transitions("door")
+
+
+def test_a_reload_unseals_no_door_while_the_clock_is_set_back(tmp_path: Path) -> None:
+    """E1: a new configuration with the same custody knows that it has begun."""
+    bench = Bench(tmp_path, VENUE + CUSTODY)
+    bench.found_safe()
+    bench.wait(2)
+    bench.now = Moment(bench.now.wall_ns - 14 * 86_400 * NANO, bench.now.mono_ns)
+    before = bench.engine.points
+    points = Points(before.board, Calendar(bench.config), before.rules.values())
+    plan = Plan.of(Armed(bench.config, ()), "1" * 64)
+    bench.engine.handle(Reconfigured(plan, bench.engine.health, points, bench.now))
+    bench.lines("door", True)
+    bench.wait(1, 0.1)
+
+    assert ["raised"] == bench.transitions("door")
 
 
 def test_custody_goes_on_after_its_end_until_a_person_ends_it(tmp_path: Path) -> None:
