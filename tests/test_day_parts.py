@@ -22,7 +22,7 @@ from gateway.day.airing import judge
 from gateway.day.airing_watch import Room
 from gateway.day.entries import ENTRIES
 from gateway.day.incidents import Stands, chosen, prefilled
-from gateway.day.lost_report import lines, totals
+from gateway.day.lost_report import lines, of_the_record, totals
 from gateway.day.stages import LOCKED
 from gateway.day.wording import DUTIES, INCIDENTS
 from gateway.errors import Refused
@@ -88,6 +88,16 @@ def test_time_that_is_lost_twice_counts_once() -> None:
     assert {"a": 95.0, "b": 1.5} == totals(rows)
     assert "not sure" in lines([row("a", "15:00:00", 1, sure=False)])[0]
     assert ["no disturbance of a session is in the record"] == lines([])
+
+
+def test_a_mock_exam_adds_nothing_to_the_exam() -> None:
+    """Sessions of one name on several days of the record are told apart by their days."""
+    mock = row("a", "15:00:00", 60)
+    mock["from"] = mock["from"].replace("06-08", "05-12")
+    rows = [mock, row("a", "15:00:00", 5), row("b", "15:00:00", 1)]
+
+    assert {"a 2026-05-12": 60.0, "a 2026-06-08": 5.0, "b": 1.0} == of_the_record(rows)
+    assert any("a 2026-06-08: 5.000 s in all" in line for line in lines(rows))
 
 
 def test_an_incident_lists_all_twelve_kinds() -> None:

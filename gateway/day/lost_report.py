@@ -20,7 +20,7 @@ COLUMNS = ("session", "cause", "name", "from", "to", "lost_s", "listening", "mea
 def lost_main(args: argparse.Namespace) -> int:
     rows = [{**body["details"], "event": body["hash"]} for body in events(args.state, "disturbance-ended")]
     if args.json:
-        print(json.dumps({"disturbances": rows, "sessions": totals(rows)}, ensure_ascii=False))
+        print(json.dumps({"disturbances": rows, "sessions": of_the_record(rows)}, ensure_ascii=False))
     elif args.csv:
         sys.stdout.write("\ufeff")  # or spreadsheets take the Chinese for something else
         writer = csv.DictWriter(sys.stdout, COLUMNS, extrasaction="ignore")
@@ -39,6 +39,15 @@ def totals(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
         start_s = datetime.fromisoformat(row["from"]).timestamp()
         spans.setdefault(str(row["session"]), []).append((start_s, start_s + float(row["lost_s"])))
     return {session: round(_union(each), 3) for session, each in spans.items()}
+
+
+def of_the_record(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """The same of all that is kept: a session of a name that was there on several days, as in a mock exam, is told with
+    its day.
+    """
+    dated = [(row, str(row["session"]), str(row["from"])[:10]) for row in rows]
+    days = {name: {day for _, each, day in dated if each == name} for _, name, _ in dated}
+    return totals({**row, "session": f"{name} {day}" if len(days[name]) > 1 else name} for row, name, day in dated)
 
 
 def _union(spans: list[tuple[float, float]]) -> float:
@@ -62,6 +71,7 @@ def lines(rows: list[dict[str, Any]]) -> list[str]:
             f"{row['session']}  {start} - {end}  {row['lost_s']:9.3f} s  {cause} ({row['name']}) {where}{sure}".rstrip()
         )
     found += [
-        say("{session}: {lost} s in all", session=name, lost=f"{lost:.3f}") for name, lost in totals(rows).items()
+        say("{session}: {lost} s in all", session=name, lost=f"{lost:.3f}")
+        for name, lost in of_the_record(rows).items()
     ]
     return found
