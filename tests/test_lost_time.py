@@ -74,3 +74,17 @@ def test_a_clock_that_is_set_after_the_start_makes_the_loss_whole(bench: Bench, 
     assert ("gateway-down", min(dark_s, 9000 - 660), True) == told[1]
     assert ("power", of_session_s) == told[2][:2]
     assert 3 == len(told)
+
+
+def test_a_clock_set_back_over_the_start_ends_no_hold(tmp_path: Path) -> None:
+    """E1: a session that was held goes on being held when it begins a second time, and is resumed by name."""
+    bench = Bench(tmp_path, VENUE.replace('may = ["ack"', 'may = ["log", "ack"'))
+    bench.wait(2)
+    bench.act("log", "", kind="session-held")
+    later(bench, -10, 0)
+    bench.wait(60)
+    resumed = bench.act("log", "", kind="session-resumed")
+
+    assert resumed["ok"]
+    assert ["session-held"] * 2 == [cause for cause, _, _ in lost(bench)]
+    assert 50 <= sum(lost_s for _, lost_s, _ in lost(bench)) <= 55

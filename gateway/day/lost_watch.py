@@ -13,7 +13,7 @@ from gateway.alarm.findings import Evidence, Finding
 from gateway.alarm.wording import HAPPENED, Text
 from gateway.alarm.words import Alarm, Definition, Given, Signal
 from gateway.board import quantity_in
-from gateway.calendar import LONGEST_SESSION_S, Calendar, Span
+from gateway.calendar import LONGEST_SESSION_S, Calendar
 from gateway.catalogue import both, say
 from gateway.day.lost_time import Disturbance, Ended, Seen, bounded, downtime, look
 from gateway.day.wording import CAUSES, DISTURBANCE_BEGAN, DISTURBANCE_ENDED, SESSION_MOVED
@@ -101,7 +101,7 @@ class LostWatch:
         if now.clock is ClockState.SYNCHRONISED:
             yield from self._clock_set(now)
         session, listening = (self._calendar.span(when, now) for when in ("session", "listening"))
-        self._release(session)
+        self._release(now)
         if session is None and not self._open:
             return
         if session is not None and session.end is not None:
@@ -116,12 +116,15 @@ class LostWatch:
                 self._open[change.key] = change
                 yield self._began(change, now)
 
-    def _release(self, session: Span | None) -> None:
-        """A hold is of one session: one that nobody has ended is over with it, and takes nothing from the next."""
+    def _release(self, now: Moment) -> None:
+        """A hold is of one session: one that nobody has ended is over with it, and takes nothing from the next. A clock
+        that is set back to before that session ends nothing.
+        """
         held = self._said.get("session-held")
         if held is None or held.since is None:
             return
-        if session is None or session.start is None or held.since.wall_ns < session.start.timestamp() * NANO:
+        held_s, now_s = held.since.wall_ns / NANO, now.wall_ns / NANO
+        if not any(start_s <= held_s < end_s and now_s < end_s for start_s, end_s in self._calendar.sessions()):
             del self._said["session-held"]
 
     @property
