@@ -187,3 +187,18 @@ def test_alarms_stand_in_order_of_their_gravity() -> None:
 
     assert ["leak-button", "dust"] == [alarm["alarm"] for alarm in far.standing()]
     assert word("active_unacknowledged") in row(drawn(far), word("critical"))
+
+
+def test_a_kept_state_tells_what_was_missed_while_the_watcher_was_away() -> None:
+    """C7: an event that went by is not drawn as if nothing had happened, and its copy later is no second press."""
+    far = FarSide()
+    life = {"received_by": ["county"], "acknowledged_by": "chen"}
+    state = {"stream": "custody", "state": "active_acknowledged", "activation": "a1", "life": life}
+    kept = json.dumps({**state, "severity": "critical", "event": {"hash": "hash-9"}}).encode()
+    far.moved("leak-button", AT)
+    far.take("custody/alarm/leak-button", kept, AT + 2, retained=True)
+    far.take("custody/event", event("1", "leak-button", "raised", activation="a1"), AT + 3)
+
+    (way,) = far.ways
+    assert ("hash-1", AT, "county", "chen") == (way.hash, way.began, way.station, way.by)
+    assert [("received", 2.0), ("acknowledged", 2.0)] == list(way.steps())[2:]

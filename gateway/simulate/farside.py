@@ -50,6 +50,7 @@ class Way:
     station: str | None = None
     acknowledged: float | None = None
     by: str | None = None
+    activation: str | None = None
 
     def steps(self) -> tuple[tuple[str, float | None], ...]:
         """Each step of the lamp with the seconds it took from the movement; None: not yet."""
@@ -112,6 +113,8 @@ class FarSide:
                 self._readings(message, at)
             case [_, "alarm", name]:
                 self.alarms[name] = message
+                if retained:
+                    self._state(name, message, at)
             case [_, "contact", name]:
                 self.contacts[name] = message
             case [_, "event"]:
@@ -152,15 +155,35 @@ class FarSide:
         self._new.append(line)
         name, transition = event["alarm"], event["transition"]
         if event["stream"] == "custody" and transition in {"raised", "repeated"}:
-            moved = self._moved.get(name)
-            began = moved.popleft() if moved else at
-            way = Way(name, event["hash"], began, self._stored.get(event["hash"]), at)
-            self.latest[name] = way
-            self.ways.append(way)
+            known = self.latest.get(name)
+            if transition == "repeated" or known is None or known.activation != event.get("activation"):
+                self._begun(name, event["hash"], event.get("activation"), at)
+            else:  # its state had told of it before
+                known.hash = event["hash"]
         if transition == "acknowledged":
             for way in self.ways:
                 if way.alarm == name and way.acknowledged is None:
                     way.acknowledged, way.by = at, event.get("by")
+
+    def _state(self, name: str, message: Mapping[str, Any], at: float) -> None:
+        """What a kept state tells of events that came while this watcher was away: no broker keeps those for it."""
+        life = message.get("life") or {}
+        if message["stream"] != "custody" or message["state"] == "normal" or not message.get("event"):
+            return
+        way = self.latest.get(name)
+        if way is None or way.activation != message["activation"]:
+            way = self._begun(name, str(message["event"]["hash"]), message["activation"], at)
+        if way.received is None and life.get("received_by"):
+            way.received, way.station = at, life["received_by"][0]
+        if way.acknowledged is None and life.get("acknowledged_by"):
+            way.acknowledged, way.by = at, life["acknowledged_by"]
+
+    def _begun(self, name: str, hash_: str, activation: str | None, at: float) -> Way:
+        moved = self._moved.get(name)
+        way = Way(name, hash_, moved.popleft() if moved else at, self._stored.get(hash_), at, activation=activation)
+        self.latest[name] = way
+        self.ways.append(way)
+        return way
 
     def _receipt(self, hash_: str, station: str, at: float) -> None:
         for way in self.ways:
