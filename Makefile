@@ -25,7 +25,7 @@ check: .venv/dev  ## ruff, mypy, and the known vulnerabilities of what is pinned
 
 # Real brokers, lines and processes share the machine's cores with the tests: what fails once is run once more, and named.
 tests: .venv/dev  ## every test, without installing system packages
-	$(BIN)/pytest -n 3 --dist worksteal --reruns 1 -rR
+	$(BIN)/pytest -n 4 --dist worksteal --reruns 1 -rR
 
 soak: .venv/dev  ## the long ones: a thousand kills, thirteen hours' outage (an hour)
 	$(BIN)/pytest -m soak
